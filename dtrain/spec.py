@@ -1,0 +1,252 @@
+"""What an experiment file may say: the pydantic models that every experiment is checked against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from dtrain.techniques.activations import Activation
+from dtrain.techniques.initializers import Initializer
+from dtrain.techniques.networks import Network
+from dtrain.techniques.normalizations import Normalization
+from dtrain.techniques.optimizers import Optimizer
+from dtrain.techniques.regularizers import MaxNorm, Noise, Penalty, Regularizer
+from dtrain.techniques.schedules import Piecewise, Schedule
+from dtrain.techniques.technique import Contradiction, Contradictions, NonNegative, Section, Size
+
+DEEP = 5
+"""Hidden layers from which the default table adds batch normalization: it gains little in shallow nets, much in deep ones."""
+MAXIMUM_PARAMETERS = 100_000_000
+"""Weights, gradients and two optimizer slots of this many parameters take 1.6 GB."""
+
+
+@dataclass(frozen=True)
+class NamedDataset:
+    """The sizes of a data set that is known by name, so that a file can be checked without loading it."""
+
+    train: int
+    test: int
+    validation: int
+    classes: int = 10
+    image_shape: tuple[int, ...] = (28, 28)
+
+
+NAMED_DATASETS: dict[str, NamedDataset] = {
+    "mnist": NamedDataset(train=60_000, test=10_000, validation=5_000),
+    "fashion_mnist": NamedDataset(train=60_000, test=10_000, validation=5_000),
+    "mnist_sample": NamedDataset(train=10_000, test=2_000, validation=1_000),
+    "fashion_mnist_sample": NamedDataset(train=10_000, test=2_000, validation=1_000),
+}
+
+
+class Dataset(Section):
+    """Which images to train on, and how they are split and scaled."""
+
+    name: str = Field(
+        default="fashion_mnist_sample",
+        min_length=1,
+        description="a known data set, a folder of four IDX files, or a .npz file",
+    )
+    validation: int | None = Field(default=None, gt=0, description="images held out of the training set")
+    train_limit: int | None = Field(default=None, gt=0, description="train on the first N images only")
+    classes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=2)] | None = Field(
+        default=None, description="keep these classes, relabelled 0, 1, ... in this order"
+    )
+    scaling: Literal["unit", "standardize", "none"] = Field(
+        default="unit", description="to [0, 1]; to mean 0 and deviation 1 of each pixel; or as they are"
+    )
+
+
+class EarlyStopping(Section):
+    """Stops when the monitored value has not improved for `patience` epochs, with Keras's field names."""
+
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    patience: Size = 10
+    min_delta: NonNegative = 0.0
+    restore_best_weights: bool = Field(default=True, description="also when training ends normally")
+
+
+class Training(Section):
+    """How long, in what batches, and what to keep."""
+
+    epochs: Size = 20
+    batch_size: Size = 32
+    early_stopping: EarlyStopping | None = None
+    save: Annotated[tuple[Literal["keras", "h5"], ...], Field(strict=False)] = ("keras",)
+    engine: Literal["auto", "xla", "graph"] = Field(
+        default="auto", description="the compiler of the epoch; auto follows a fixed rule on model and device"
+    )
+
+
+def _to_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str | dict) else value
+
+
+Regularizers = Annotated[tuple[Regularizer, ...], Field(strict=False), BeforeValidator(_to_tuple)]
+
+
+def _name_to_dataset(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _kind(value: object) -> object:
+    return value.get("kind") if isinstance(value, dict) else value
+
+
+def _is_deep(network: object) -> bool:
+    """Whether a network, as written in a file, is deep; a malformed one is left to its own check."""
+    if isinstance(network, list | tuple):
+        return len(network) >= DEEP
+    depth = network.get("depth", network.get("hidden", ())) if isinstance(network, dict) else ()
+    return (len(depth) if isinstance(depth, list | tuple) else depth if isinstance(depth, int) else 0) >= DEEP
+
+
+def default_table(written: dict[str, Any]) -> dict[str, Any]:
+    """Returns the lesson's advice for every key that a file leaves out.
+
+    The default table is He, ELU, batch normalization if deep, early stopping, Nesterov momentum and 1cycle; with SELU
+    the self-normalising table: LeCun, no normalization, alpha dropout and standardised inputs.
+    """
+    self_normalising = _kind(written.get("activation")) == "selu"
+    deep = _is_deep(written.get("network"))
+    return {
+        "dataset": {},
+        "network": (300, 100),
+        "initializer": "lecun_normal" if self_normalising else "he_normal",
+        "activation": "elu",
+        "normalization": "batch_norm" if deep and not self_normalising else "none",
+        "optimizer": {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+        "schedule": "one_cycle",
+        "regularizer": ({"kind": "alpha_dropout", "rate": 0.1, "layers": "hidden"},) if self_normalising else (),
+        "training": {"early_stopping": {}},
+        "seed": 42,
+    }
+
+
+class Experiment(Section):
+    """One experiment: data, network, techniques, training and seed."""
+
+    dataset: Annotated[Dataset, BeforeValidator(_name_to_dataset)]
+    network: Network
+    initializer: Initializer
+    activation: Activation
+    normalization: Normalization
+    optimizer: Optimizer
+    schedule: Schedule
+    regularizer: Regularizers
+    training: Training
+    seed: int = Field(ge=0, lt=2**32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_defaults(cls, written: object) -> object:
+        if not isinstance(written, dict):
+            return written
+        filled = default_table(written) | written
+        training, dataset = filled["training"], _name_to_dataset(filled["dataset"])
+        if isinstance(training, dict):
+            filled["training"] = {"early_stopping": {}} | training
+        if isinstance(dataset, dict) and _kind(filled["activation"]) == "selu":
+            filled["dataset"] = {"scaling": "standardize"} | dataset
+        return filled
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        found = [
+            *_schedule_contradictions(self),
+            *_regularizer_contradictions(self),
+            *_size_contradictions(self),
+        ]
+        if found:
+            raise Contradictions(found)
+        return self
+
+    def notices(self) -> tuple[str, ...]:
+        """Returns what a user should know about the combination, beside any error."""
+        if self.schedule.cycles_momentum and self.optimizer.cycled_momentum is None:
+            kind = self.optimizer.kind
+            return (f"schedule {self.schedule.kind}: {kind} has no momentum to cycle here; only the rate moves",)
+        return ()
+
+
+def _schedule_contradictions(experiment: Experiment) -> list[Contradiction]:
+    schedule, epochs = experiment.schedule, experiment.training.epochs
+    if isinstance(schedule, Piecewise) and schedule.boundaries and schedule.boundaries[-1] >= epochs:
+        return [
+            Contradiction(
+                ("schedule", "boundaries"),
+                f"got {list(schedule.boundaries)} with training.epochs {epochs}; expected epochs below {epochs}",
+                "move the boundaries or train for longer",
+            )
+        ]
+    return []
+
+
+def _regularizer_contradictions(experiment: Experiment) -> list[Contradiction]:
+    found = []
+    for role, name, advice in (
+        (Penalty, "penalty", "l1_l2 has both factors"),
+        (MaxNorm, "max_norm", "keep one of them"),
+        (Noise, "dropout", "one entry takes a list of rates"),
+    ):
+        places = [index for index, one in enumerate(experiment.regularizer) if isinstance(one, role)]
+        if len(places) > 1:
+            second = experiment.regularizer[places[1]]
+            message = f"got {second.kind!r} as a second {name}; expected at most one"
+            found.append(Contradiction(("regularizer", places[1]), message, advice))
+    for index, one in enumerate(experiment.regularizer):
+        if isinstance(one, Noise):
+            try:
+                one.rates(experiment.network.hidden_layers)
+            except Contradiction as wrong:
+                found.append(Contradiction(("regularizer", index, *wrong.path), wrong.message, wrong.hint))
+    return found
+
+
+def _size_contradictions(experiment: Experiment) -> list[Contradiction]:
+    known = NAMED_DATASETS.get(experiment.dataset.name)
+    if known is None:
+        return []
+    classes = len(experiment.dataset.classes or range(known.classes))
+    return fit_contradictions(
+        experiment,
+        train=_known_training_images(experiment.dataset, known),
+        image_shape=known.image_shape,
+        classes=classes,
+    )
+
+
+def _known_training_images(dataset: Dataset, known: NamedDataset) -> int:
+    images = known.train - (dataset.validation or known.validation)
+    return min(images, dataset.train_limit or images)
+
+
+def fit_contradictions(
+    experiment: Experiment, *, train: int, image_shape: tuple[int, ...], classes: int
+) -> list[Contradiction]:
+    """Returns where the experiment does not fit its data: batch size, output and number of parameters.
+
+    Args:
+        experiment: The experiment, right in itself.
+        train: Training images, or an upper bound of them.
+        image_shape: Height, width and, for colour, channels.
+        classes: Classes to tell apart.
+    """
+    found = []
+    batch_size, network = experiment.training.batch_size, experiment.network
+    if 0 < train < batch_size:
+        message = f"got {batch_size}; expected at most {train}, the number of training images"
+        found.append(Contradiction(("training", "batch_size"), message))
+    if network.output == "sigmoid" and classes != 2:
+        message = f"got 'sigmoid' with {classes} classes; expected 'softmax' or 'auto', or two classes"
+        found.append(Contradiction(("network", "output"), message))
+    parameters = network.parameters(image_shape, classes)
+    if parameters > MAXIMUM_PARAMETERS:
+        message = (
+            f"got about {parameters:,} parameters, {parameters * 16 / 1e9:,.1f} GB in training; "
+            f"expected at most {MAXIMUM_PARAMETERS:,}"
+        )
+        found.append(Contradiction(("network",), message, "make the layers fewer or smaller"))
+    return found

@@ -1,0 +1,162 @@
+"""Regularizers: penalties and constraints on the weights, and noise between the layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dtrain.techniques.technique import (
+    BARE_NAME,
+    FAMILY,
+    Contradiction,
+    LayerSite,
+    NonNegative,
+    Positive,
+    Share,
+    Technique,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Penalty(Technique):
+    """A term of the loss that grows with the kernels, of hidden and output layers."""
+
+    def build(self) -> keras.Regularizer:
+        """Returns the Keras regularizer."""
+        raise AssertionError("every penalty builds its own regularizer")
+
+
+class L1(Penalty):
+    """factor x sum of |w|: drives small weights to zero."""
+
+    kind: Literal["l1"] = "l1"
+    factor: NonNegative = 0.01
+
+    def build(self) -> keras.Regularizer:
+        """Returns Keras's L1."""
+        import keras
+
+        return keras.regularizers.L1(self.factor)
+
+
+class L2(Penalty):
+    """factor x sum of w^2: keeps weights small."""
+
+    kind: Literal["l2"] = "l2"
+    factor: NonNegative = 0.01
+
+    def build(self) -> keras.Regularizer:
+        """Returns Keras's L2."""
+        import keras
+
+        return keras.regularizers.L2(self.factor)
+
+
+class L1L2(Penalty):
+    """l1 x sum of |w| + l2 x sum of w^2."""
+
+    kind: Literal["l1_l2"] = "l1_l2"
+    l1: NonNegative = 0.01
+    l2: NonNegative = 0.01
+
+    def build(self) -> keras.Regularizer:
+        """Returns Keras's L1L2."""
+        import keras
+
+        return keras.regularizers.L1L2(self.l1, self.l2)
+
+
+class MaxNorm(Technique):
+    """Rescales each unit's incoming weights to a norm of at most `value`, after every step (Srivastava et al. 2014, section 5.1)."""
+
+    kind: Literal["max_norm"] = "max_norm"
+    value: Positive = 1.0
+    biases: bool = Field(default=False, description="also bound the norm of each hidden layer's bias vector")
+
+    def build(self, *, convolutional: bool) -> keras.constraints.Constraint:
+        """Returns Keras's MaxNorm over all axes but the last: [0] of a dense kernel, [0, 1, 2] of a convolution."""
+        import keras
+
+        return keras.constraints.MaxNorm(self.value, axis=[0, 1, 2] if convolutional else 0)
+
+    def build_for_bias(self) -> keras.constraints.Constraint | None:
+        """Returns the constraint of a bias vector as a whole, or None."""
+        import keras
+
+        return keras.constraints.MaxNorm(self.value, axis=0) if self.biases else None
+
+
+class Noise(Technique):
+    """Drops units at random in training, in front of the layers that it is set for; never behind the output.
+
+    The places are the inputs and each hidden layer, in this order.
+    """
+
+    rate: Share | Annotated[tuple[Share, ...], Field(strict=False)] = Field(
+        default=0.2, description="one rate, or a list: the inputs', then each hidden layer's"
+    )
+    layers: Literal["all", "hidden", "last"] = Field(
+        default="all", description="inputs and hidden layers, hidden layers, or the last hidden layer only"
+    )
+
+    @model_validator(mode="after")
+    def _list_or_layers(self) -> Self:
+        if isinstance(self.rate, tuple) and self.layers != "all":
+            raise Contradiction(
+                ("layers",),
+                f"got {self.layers!r} beside a list of rates; expected one of the two",
+                "use 0 for no noise",
+            )
+        return self
+
+    def rates(self, hidden_layers: int) -> tuple[float, ...]:
+        """Returns the rate at the inputs and behind each hidden layer: `hidden_layers` + 1 numbers.
+
+        Raises:
+            Contradiction: The list of rates has another length.
+        """
+        if isinstance(self.rate, tuple):
+            if len(self.rate) != hidden_layers + 1:
+                raise Contradiction(
+                    ("rate",),
+                    f"got {len(self.rate)} rates; expected {hidden_layers + 1}: the inputs' and one for each of "
+                    f"{hidden_layers} hidden layers",
+                )
+            return self.rate
+        inputs = self.rate if self.layers == "all" else 0.0
+        hidden = self.rate if self.layers != "last" else 0.0
+        return (inputs, *[hidden] * (hidden_layers - 1), self.rate) if hidden_layers else (inputs,)
+
+    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
+        """Returns the noise layer that stands at `site`."""
+        raise AssertionError("every kind of noise builds its own layer")
+
+
+class Dropout(Noise):
+    """Sets units to zero with probability `rate` and scales the others up (Srivastava et al. 2014)."""
+
+    kind: Literal["dropout"] = "dropout"
+
+    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
+        """Returns dropout whose masks are a function of seed, layer, step and element."""
+        from dtrain.keras_objects import CounterDropout
+
+        return CounterDropout(rate, noise_index=site.index, name=site.name)
+
+
+class AlphaDropout(Noise):
+    """Dropout that keeps mean and variance, for SELU (Klambauer et al. 2017, section 3)."""
+
+    kind: Literal["alpha_dropout"] = "alpha_dropout"
+
+    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
+        """Returns alpha dropout whose masks are a function of seed, layer, step and element."""
+        from dtrain.keras_objects import CounterAlphaDropout
+
+        return CounterAlphaDropout(rate, noise_index=site.index, name=site.name)
+
+
+Regularizer = Annotated[L1 | L2 | L1L2 | MaxNorm | Dropout | AlphaDropout, FAMILY, BARE_NAME]

@@ -1,0 +1,239 @@
+"""Learning-rate schedules: pure functions from step numbers to rates, and one small state machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from dtrain.techniques.technique import (
+    BARE_NAME,
+    FAMILY,
+    Contradiction,
+    NonNegative,
+    Positive,
+    Share,
+    Technique,
+)
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a schedule must know of the training that it plans.
+
+    Args:
+        steps_per_epoch: Steps in an epoch, a partial last batch included.
+        epochs: Epochs planned.
+        learning_rate: The optimizer's own rate.
+        momentum: The optimizer's momentum, or None where it has none that can change.
+    """
+
+    steps_per_epoch: int
+    epochs: int
+    learning_rate: float
+    momentum: float | None = None
+
+    @property
+    def total_steps(self) -> int:
+        """Steps in the whole training."""
+        return self.steps_per_epoch * self.epochs
+
+
+class ScheduleTechnique(Technique):
+    """How the learning rate, and with 1cycle the momentum, change from step to step."""
+
+    cycles_momentum: ClassVar[bool] = False
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the learning rate of each step.
+
+        Args:
+            steps: Step numbers from 0, of any shape.
+            plan: The training that is planned.
+        """
+        raise AssertionError("every schedule has its own rates")
+
+    def momenta(self, steps: IntArray, plan: Plan) -> FloatArray | None:
+        """Returns the momentum of each step, or None where the optimizer has none that can change."""
+        return None if plan.momentum is None else np.full(steps.shape, plan.momentum)
+
+
+class Constant(ScheduleTechnique):
+    """The optimizer's learning rate throughout."""
+
+    kind: Literal["constant"] = "constant"
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the same rate for every step."""
+        return np.full(steps.shape, plan.learning_rate)
+
+
+class Power(ScheduleTechnique):
+    """rate / (1 + step / decay_steps)^power: drops fast, then ever more slowly; Keras's old `decay` is 1 / decay_steps."""
+
+    kind: Literal["power"] = "power"
+    decay_steps: int = Field(default=10_000, gt=0)
+    power: Positive = 1.0
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the rate of each step."""
+        decayed: FloatArray = plan.learning_rate / (1 + steps / self.decay_steps) ** self.power
+        return decayed
+
+
+class Exponential(ScheduleTechnique):
+    """rate x decay_rate^(epochs so far / decay_epochs): a factor of 10 every decay_epochs, by step or once an epoch."""
+
+    kind: Literal["exponential"] = "exponential"
+    decay_rate: float = Field(default=0.1, gt=0, lt=1)
+    decay_epochs: Positive = 20.0
+    every: Literal["step", "epoch"] = "step"
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the rate of each step."""
+        epochs = steps / plan.steps_per_epoch
+        if self.every == "epoch":
+            epochs = np.floor(epochs)
+        decayed: FloatArray = plan.learning_rate * self.decay_rate ** (epochs / self.decay_epochs)
+        return decayed
+
+
+class Piecewise(ScheduleTechnique):
+    """values[0] before the epoch boundaries[0], values[1] before boundaries[1], and so on; epochs count from 0."""
+
+    kind: Literal["piecewise"] = "piecewise"
+    boundaries: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(strict=False)] = (5, 15)
+    values: Annotated[tuple[Positive, ...], Field(strict=False)] = (0.01, 0.005, 0.001)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if any(later <= earlier for earlier, later in zip(self.boundaries, self.boundaries[1:], strict=False)):
+            raise Contradiction(("boundaries",), f"got {list(self.boundaries)}; expected epochs in rising order")
+        if len(self.values) != len(self.boundaries) + 1:
+            raise Contradiction(
+                ("values",),
+                f"got {len(self.values)} values for {len(self.boundaries)} boundaries; "
+                f"expected {len(self.boundaries) + 1}, one more than boundaries",
+            )
+        return self
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the rate of each step."""
+        return np.asarray(self.values)[np.searchsorted(self.boundaries, steps // plan.steps_per_epoch, side="right")]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The memory of performance scheduling.
+
+    Args:
+        multiplier: What the rates are multiplied by now.
+        best: The lowest loss seen.
+        wait: Measurements since then.
+    """
+
+    multiplier: float = 1.0
+    best: float = float("inf")
+    wait: int = 0
+
+
+class Performance(ScheduleTechnique):
+    """Multiplies the rate by `factor` when the validation loss has not improved for `patience` measurements."""
+
+    kind: Literal["performance"] = "performance"
+    factor: float = Field(default=0.5, gt=0, lt=1)
+    patience: int = Field(default=5, gt=0)
+    min_delta: NonNegative = 1e-4
+    min_lr: NonNegative = 0.0
+    every_steps: int | None = Field(default=None, gt=0, description="measure every N steps, not every epoch")
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the rate of each step as it is before any reduction."""
+        return np.full(steps.shape, plan.learning_rate)
+
+    def update(self, plateau: Plateau, val_loss: float, learning_rate: float) -> Plateau:
+        """Returns the memory after one measurement; reductions as Keras's ReduceLROnPlateau makes them.
+
+        Args:
+            plateau: The memory before.
+            val_loss: The validation loss just measured.
+            learning_rate: The optimizer's own rate, which `min_lr` bounds the multiple of.
+        """
+        if val_loss < plateau.best - self.min_delta:
+            return replace(plateau, best=val_loss, wait=0)
+        if plateau.wait + 1 < self.patience:
+            return replace(plateau, wait=plateau.wait + 1)
+        lowest = min(plateau.multiplier, self.min_lr / learning_rate)
+        return replace(plateau, multiplier=max(plateau.multiplier * self.factor, lowest), wait=0)
+
+
+RISE_OF_COSINE_FORM = 0.3
+"""The share of training that the cosine form rises for: the common default of one-cycle implementations."""
+
+
+class OneCycle(ScheduleTechnique):
+    """Up to a maximum, down again, and a last part far lower, while momentum goes down and up (Smith 2018).
+
+    The linear form rises and falls in equal halves, then falls on linearly in the last part. The cosine form rises for
+    0.3 of the training and falls for the rest to the same final rate, both along half a cosine.
+    """
+
+    cycles_momentum: ClassVar[bool] = True
+
+    kind: Literal["one_cycle"] = "one_cycle"
+    form: Literal["linear", "cosine"] = "linear"
+    maximum: Positive | None = Field(default=None, description="highest rate; the optimizer's learning_rate if null")
+    start_divisor: float = Field(default=10.0, gt=1, description="maximum / start_divisor is the first rate")
+    final_divisor: float = Field(default=1000.0, gt=1, description="first rate / final_divisor is the last rate")
+    final_share: Share = Field(default=0.1, description="share of the training that the linear form's last part takes")
+    maximum_momentum: Share = 0.95
+    minimum_momentum: Share = 0.85
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum_momentum > self.maximum_momentum:
+            raise Contradiction(
+                ("minimum_momentum",),
+                f"got {self.minimum_momentum}; expected at most maximum_momentum ({self.maximum_momentum})",
+            )
+        return self
+
+    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        """Returns the rate of each step."""
+        maximum = self.maximum or plan.learning_rate
+        start = maximum / self.start_divisor
+        return self._through(steps, plan, (start, maximum, start, start / self.final_divisor))
+
+    def momenta(self, steps: IntArray, plan: Plan) -> FloatArray | None:
+        """Returns the momentum of each step, lowest where the rate is highest; None where there is none to cycle."""
+        if plan.momentum is None:
+            return None
+        high, low = self.maximum_momentum, self.minimum_momentum
+        return self._through(steps, plan, (high, low, high, high))
+
+    def _through(self, steps: IntArray, plan: Plan, levels: tuple[float, float, float, float]) -> FloatArray:
+        """Leads through the levels at the start, the top, the end of the fall, and the last step."""
+        last_step = max(plan.total_steps - 1, 1)
+        if self.form == "linear":
+            fallen = last_step * (1 - self.final_share)
+            return np.interp(steps, [0, fallen / 2, fallen, last_step], levels)
+        top = RISE_OF_COSINE_FORM * last_step
+        rising, falling = steps / top, (steps - top) / (last_step - top)
+        first, high, _, last = levels
+        phase = np.where(steps < top, rising, falling)
+        begin, end = np.where(steps < top, first, high), np.where(steps < top, high, last)
+        wave: FloatArray = end + (begin - end) * (1 + np.cos(np.pi * phase)) / 2
+        return wave
+
+
+Schedule = Annotated[
+    Constant | Power | Exponential | Piecewise | Performance | OneCycle,
+    FAMILY,
+    BARE_NAME,
+]
