@@ -17,7 +17,7 @@ from dtrain.techniques.schedules import Piecewise, Schedule
 from dtrain.techniques.technique import Contradiction, Contradictions, NonNegative, Section, Size
 
 DEEP = 5
-"""Hidden layers from which the default table adds batch normalization: it gains little in shallow nets, much in deep ones."""
+"""Hidden layers from which the default table adds batch normalization, which gains little in shallow nets."""
 MAXIMUM_PARAMETERS = 100_000_000
 """Weights, gradients and two optimizer slots of this many parameters take 1.6 GB."""
 

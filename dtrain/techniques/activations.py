@@ -62,7 +62,7 @@ class Prelu(ActivationTechnique):
 
 
 class Rrelu(ActivationTechnique):
-    """A leaky ReLU whose slope is random in training and the mean in use: a regularizer (Xu et al. 2015, section 2.4)."""
+    """A leaky ReLU whose slope is random in training and the mean in use: a regularizer (Xu et al. 2015, 2.4)."""
 
     kind: Literal["rrelu"] = "rrelu"
     lower: NonNegative = 0.125
@@ -95,7 +95,7 @@ class Elu(ActivationTechnique):
 
 
 class Selu(ActivationTechnique):
-    """Scaled ELU: normalises itself in dense nets with LeCun initialisation and standardised inputs (Klambauer et al. 2017)."""
+    """Scaled ELU: self-normalising in dense nets, LeCun-initialised, on standardised inputs (Klambauer et al. 2017)."""
 
     kind: Literal["selu"] = "selu"
 

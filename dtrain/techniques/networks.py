@@ -100,10 +100,10 @@ class ConvNetwork(NetworkSection):
         """Returns how many weights and biases the network has."""
         height, width = image_shape[:2]
         channels = [image_shape[2] if len(image_shape) == 3 else 1, *self.filters]
-        convolutions = sum(
-            (self.kernel_size**2 * before + 1) * after for before, after in itertools.pairwise(channels)
-        )
-        pooled = max(1, height >> len(self.filters)) * max(1, width >> len(self.filters)) * self.filters[-1]
+        convolutions = sum((self.kernel_size**2 * before + 1) * after for before, after in itertools.pairwise(channels))
+        for _ in self.filters:
+            height, width = (height + 1) // 2, (width + 1) // 2
+        pooled = height * width * self.filters[-1]
         return convolutions + _dense_parameters([pooled, *self.hidden, classes])
 
 

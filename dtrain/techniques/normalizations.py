@@ -32,7 +32,7 @@ class NoNormalization(Technique):
 
 
 class BatchNorm(NormalizationTechnique):
-    """Normalises each unit over the batch, then scales and shifts it: little gain when shallow, large when deep (Ioffe & Szegedy 2015)."""
+    """Normalises each unit over the batch, then scales and shifts it (Ioffe & Szegedy 2015): pays in deep nets."""
 
     kind: Literal["batch_norm"] = "batch_norm"
     momentum: float = Field(

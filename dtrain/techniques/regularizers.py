@@ -70,7 +70,7 @@ class L1L2(Penalty):
 
 
 class MaxNorm(Technique):
-    """Rescales each unit's incoming weights to a norm of at most `value`, after every step (Srivastava et al. 2014, section 5.1)."""
+    """Bounds the norm of each hidden unit's incoming weights, after every step (Srivastava et al. 2014, 5.1)."""
 
     kind: Literal["max_norm"] = "max_norm"
     value: Positive = 1.0

@@ -75,7 +75,7 @@ class Constant(ScheduleTechnique):
 
 
 class Power(ScheduleTechnique):
-    """rate / (1 + step / decay_steps)^power: drops fast, then ever more slowly; Keras's old `decay` is 1 / decay_steps."""
+    """rate / (1 + step / decay_steps)^power: drops fast, then slowly; the `decay` of old Keras is 1 / decay_steps."""
 
     kind: Literal["power"] = "power"
     decay_steps: int = Field(default=10_000, gt=0)

@@ -1,0 +1,115 @@
+"""The start of TensorFlow and Keras: refuse settings that would silently change a run, be quiet, choose the device."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtrain.errors import EnvironmentProblem, UsageError
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What the run trains on.
+
+    Args:
+        device: ``cpu`` or ``gpu:N``.
+        versions: Versions of Python, TensorFlow, Keras, NumPy and dtrain.
+    """
+
+    device: str
+    versions: dict[str, str]
+
+
+def check_device(device: str) -> None:
+    """Refuses a device that is none of ``auto``, ``cpu``, ``gpu`` and ``gpu:N``, without starting TensorFlow.
+
+    Raises:
+        UsageError: The name is none of these.
+    """
+    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", device):
+        raise UsageError(f"got {device!r}; expected auto, cpu, gpu or gpu:N", where="--device")
+
+
+def start(device: str = "auto") -> Backend:
+    """Imports TensorFlow and Keras, which takes seconds, and makes one device visible.
+
+    Args:
+        device: ``auto`` takes the first GPU where there is one, else the CPU; ``cpu``; or ``gpu:N``.
+
+    Returns:
+        The device in use and the versions.
+
+    Raises:
+        EnvironmentProblem: A setting outside dtrain would change the run, or the device is not there.
+    """
+    check_device(device)
+    _refuse_foreign_settings()
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import numpy
+    import tensorflow
+
+    from dtrain import __version__
+
+    chosen = _choose_device(device)
+    versions = {
+        "python": sys.version.split()[0],
+        "tensorflow": tensorflow.__version__,
+        "keras": keras.__version__,
+        "numpy": numpy.__version__,
+        "dtrain": __version__,
+    }
+    return Backend(chosen, versions)
+
+
+def _refuse_foreign_settings() -> None:
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise EnvironmentProblem(
+            f"got {backend!r}; expected 'tensorflow'", where="KERAS_BACKEND", hint="unset KERAS_BACKEND"
+        )
+    if os.environ.get("TF_USE_LEGACY_KERAS", "0").lower() not in ("", "0", "false"):
+        raise EnvironmentProblem(
+            "is set; dtrain trains with Keras 3", where="TF_USE_LEGACY_KERAS", hint="unset TF_USE_LEGACY_KERAS"
+        )
+    if "KERAS_MAX_EPOCHS" in os.environ:
+        raise EnvironmentProblem(
+            "is set and would cut runs short", where="KERAS_MAX_EPOCHS", hint="unset KERAS_MAX_EPOCHS"
+        )
+    settings = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
+    floatx = _keras_floatx(settings)
+    if floatx != "float32":
+        raise EnvironmentProblem(
+            f"got {floatx!r}; expected 'float32'", where=f"{settings} floatx", hint="remove floatx from this file"
+        )
+
+
+def _keras_floatx(settings: Path) -> object:
+    try:
+        found = json.loads(settings.read_text())
+    except (OSError, ValueError):
+        return "float32"
+    return found.get("floatx", "float32") if isinstance(found, dict) else "float32"
+
+
+def _choose_device(device: str) -> str:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "cpu" or (device == "auto" and not gpus):
+        tf.config.set_visible_devices([], "GPU")
+        return "cpu"
+    number = int(device.partition(":")[2] or 0)
+    if number >= len(gpus):
+        raise EnvironmentProblem(
+            f"got {device!r}; TensorFlow sees {len(gpus)} GPUs", where="--device", hint="use --device cpu"
+        )
+    tf.config.set_visible_devices(gpus[number], "GPU")
+    tf.config.experimental.set_memory_growth(gpus[number], True)
+    return f"gpu:{number}"

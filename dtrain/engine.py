@@ -1,0 +1,221 @@
+"""The compiled epoch: the only place that takes a gradient step.
+
+An epoch is one call whose inputs are all explicit: the order of the examples, the rate and momentum of every step, the
+seed of the noise and the number of the first step. The images lie on the device once, as they are stored; batches are
+gathered, scaled and trained on inside the compiled loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from dtrain.data.prepare import Scaling, Split
+from dtrain.keras_objects import NoisePlace, ScheduledMomentumSGD, noise
+from dtrain.losses import correct_predictions, example_losses
+from dtrain.model import Output
+
+Compiler = Literal["graph", "xla"]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StepRecords:
+    """What each step of a chunk measured, before the step changed the weights; arrays [steps].
+
+    Args:
+        loss: Mean loss of the batch, without penalties.
+        penalty: The penalties on the weights.
+        accuracy: Share of the batch predicted right.
+        gradient_norm: Norm of the whole gradient, before any clipping.
+        examples: Examples in the batch.
+    """
+
+    loss: FloatArray
+    penalty: FloatArray
+    accuracy: FloatArray
+    gradient_norm: FloatArray
+    examples: npt.NDArray[np.int64]
+
+
+class Scaler:
+    """Scales images on the device exactly as `Scaling.apply` does in NumPy.
+
+    Args:
+        scaling: Offset and factor, of scalar or image shape.
+    """
+
+    def __init__(self, scaling: Scaling) -> None:
+        self._offset = tf.constant(scaling.offset, tf.float32)
+        self._factor = tf.constant(scaling.factor, tf.float32)
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns float32 images [batch, ...] for stored ones."""
+        return (tf.cast(images, tf.float32) - self._offset) * self._factor
+
+
+def choose_compiler(requested: str, *, convolutional: bool, device: str) -> Compiler:
+    """Returns the compiler of the epoch: as requested, else by a fixed rule, so that equal runs give equal bytes.
+
+    XLA fuses the small operations of dense nets; its convolutions on the CPU are slower than the graph's.
+    """
+    if requested in ("graph", "xla"):
+        return "graph" if requested == "graph" else "xla"
+    return "graph" if convolutional and device == "cpu" else "xla"
+
+
+class Engine:
+    """Trains one model on one training set, a chunk of an epoch at a time.
+
+    Args:
+        model: From scaled images to probabilities.
+        optimizer: A Keras optimizer, not yet built.
+        output: What the probabilities come from.
+        train: Images as stored, and labels.
+        scaling: How the images are scaled.
+        batch_size: Examples in a step; the last step of an epoch takes what is left.
+        compiler: What compiles the loop.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer,
+        output: Output,
+        train: Split,
+        scaling: Scaling,
+        batch_size: int,
+        compiler: Compiler,
+    ) -> None:
+        optimizer.build(model.trainable_variables)
+        self.model, self.optimizer, self.batch_size = model, optimizer, batch_size
+        self.examples = len(train.labels)
+        self.steps_per_epoch = -(-self.examples // batch_size)
+        self._whole_steps = self.examples // batch_size
+        self._output = output
+        self._scaler = Scaler(scaling)
+        self._images, self._labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
+        self._loop = tf.function(self._take_steps, jit_compile=compiler == "xla")
+        # one step a whole epoch: not worth a compilation of its own
+        self._last_step = tf.function(self._take_step)
+        self._first_values = [variable.numpy() for variable in self.variables]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Everything that a step changes: the model's variables, then the optimizer's."""
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def start_over(self, weights: list[npt.NDArray[np.float32]]) -> None:
+        """Makes the compiled epoch fit for another training: first weights, and the optimizer as it was when built.
+
+        Args:
+            weights: What `keras.Model.get_weights` returned of an equally built model.
+        """
+        for variable, value in zip(self.variables, self._first_values, strict=True):
+            variable.assign(value)
+        self.model.set_weights(weights)
+
+    def train(
+        self,
+        order: npt.NDArray[np.int64],
+        learning_rates: FloatArray,
+        momenta: FloatArray | None,
+        noise_seed: int,
+        first_step: int,
+        start: int,
+        stop: int,
+    ) -> StepRecords:
+        """Takes the steps `start` to `stop` of an epoch.
+
+        Args:
+            order: Indices of the examples [examples] in the order of the epoch.
+            learning_rates: Rate of each step of the epoch [steps_per_epoch].
+            momenta: Momentum of each step [steps_per_epoch]; None where the optimizer has none that can change.
+            noise_seed: Seeds the noise layers, below 2^32.
+            first_step: Number of the epoch's first step in the whole training.
+            start: First step to take, from 0.
+            stop: Step to stop before.
+
+        Returns:
+            The records of these steps.
+        """
+        whole = self._whole_steps * self.batch_size
+        rates = tf.constant(learning_rates, tf.float32)
+        momentum = tf.constant(np.zeros_like(learning_rates) if momenta is None else momenta, tf.float32)
+        seed, first = tf.constant(noise_seed, tf.uint32), tf.constant(first_step, tf.uint32)
+        records = []
+        if start < min(stop, self._whole_steps):
+            batches = tf.constant(order[:whole].reshape(self._whole_steps, self.batch_size), tf.int32)
+            end = min(stop, self._whole_steps)
+            taken = self._loop(batches, rates, momentum, seed, first, tf.constant(start), tf.constant(end))
+            records.append(taken.numpy()[start:end])
+        if stop > self._whole_steps:
+            last = tf.constant(order[whole:], tf.int32)
+            step = first + tf.constant(self._whole_steps, tf.uint32)
+            records.append(self._last_step(last, rates[-1], momentum[-1], seed, step).numpy()[None])
+        return self._to_records(np.concatenate(records).astype(np.float64), start, stop)
+
+    def _to_records(self, measured: FloatArray, start: int, stop: int) -> StepRecords:
+        sizes = np.full(stop - start, self.batch_size, np.int64)
+        if stop > self._whole_steps:
+            sizes[-1] = self.examples - self._whole_steps * self.batch_size
+        return StepRecords(
+            loss=measured[:, 0],
+            penalty=measured[:, 1],
+            accuracy=measured[:, 2] / sizes,
+            gradient_norm=measured[:, 3],
+            examples=sizes,
+        )
+
+    def _take_steps(
+        self,
+        batches: tf.Tensor,
+        learning_rates: tf.Tensor,
+        momenta: tf.Tensor,
+        seed: tf.Tensor,
+        first_step: tf.Tensor,
+        start: tf.Tensor,
+        stop: tf.Tensor,
+    ) -> tf.Tensor:
+        def body(number: tf.Tensor, records: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            step = first_step + tf.cast(number, tf.uint32)
+            measured = self._take_step(batches[number], learning_rates[number], momenta[number], seed, step)
+            return number + 1, records.write(number, measured)
+
+        records = tf.TensorArray(tf.float32, self._whole_steps, element_shape=[4])
+        _, records = tf.while_loop(lambda number, _: number < stop, body, (start, records))
+        return records.stack()
+
+    def _take_step(
+        self, indices: tf.Tensor, learning_rate: tf.Tensor, momentum: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        images = self._scaler(tf.gather(self._images, indices))
+        labels = tf.gather(self._labels, indices)
+        self.optimizer.learning_rate.assign(learning_rate)
+        if isinstance(self.optimizer, ScheduledMomentumSGD):
+            self.optimizer.scheduled_momentum.assign(momentum)
+        place = NoisePlace(seed, step, tf.constant(np.arange(indices.shape[0], dtype=np.uint32)))
+        with tf.GradientTape() as tape, noise(place):
+            probabilities = self.model(images, training=True)
+            loss = tf.reduce_mean(example_losses(self._output, labels, probabilities))
+            penalty = tf.add_n(self.model.losses) if self.model.losses else tf.constant(0.0)
+            objective = loss + penalty
+        gradients = tape.gradient(objective, self.model.trainable_variables)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        correct = tf.reduce_sum(tf.cast(correct_predictions(self._output, labels, probabilities), tf.float32))
+        return tf.stack([loss, penalty, correct, _global_norm(gradients)])
+
+
+def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
+    """Returns the norm of all gradients together.
+
+    Row sums by a product with ones: the compiler turns a plain sum of squares into a chain of dependent additions,
+    which took a quarter of a step.
+    """
+    squares = [tf.square(tf.reshape(gradient, [-1, gradient.shape[-1]])) for gradient in gradients]
+    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.linalg.matvec(one, tf.ones([one.shape[-1]]))) for one in squares]))

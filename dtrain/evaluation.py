@@ -1,0 +1,116 @@
+"""The compiled forward pass: probabilities and losses of a trained model, and final statistics for batch norm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from dtrain.data.prepare import Scaling, Split
+from dtrain.engine import Scaler
+from dtrain.keras_objects import noise
+from dtrain.losses import class_probabilities, example_losses
+from dtrain.model import Output
+
+BATCH = 1000
+"""Images in one forward pass: large enough to be fast, small enough for convolutions to fit in memory."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of a labelled set of images.
+
+    Args:
+        probabilities: float32 [images, classes].
+        labels: int32 [images].
+        loss: Mean cross-entropy, without penalties.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int32]
+    loss: float
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """The likeliest class of each image."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def correct(self) -> int:
+        """How many images are predicted right."""
+        return int((self.predictions == self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images predicted right."""
+        return self.correct / len(self.labels)
+
+
+class Evaluator:
+    """Runs one model in inference mode.
+
+    Args:
+        model: From scaled images to probabilities.
+        output: What the probabilities come from.
+        scaling: How the images are scaled.
+    """
+
+    def __init__(self, model: keras.Model, output: Output, scaling: Scaling) -> None:
+        self._model, self._output, self._scaler = model, output, Scaler(scaling)
+        self._forward = tf.function(self._predict, reduce_retracing=True)
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Returns the model's predictions for `split` and their loss, summed in double precision."""
+        probabilities, losses = [], []
+        for start in range(0, len(split.labels), BATCH):
+            images, labels = split.images[start : start + BATCH], split.labels[start : start + BATCH]
+            predicted, lost = self._forward(tf.constant(images), tf.constant(labels, tf.int32))
+            probabilities.append(predicted.numpy())
+            losses.append(lost.numpy())
+        return Evaluation(
+            probabilities=class_probabilities(self._output, np.concatenate(probabilities)),
+            labels=split.labels,
+            loss=float(np.concatenate(losses).mean(dtype=np.float64)),
+        )
+
+    def _predict(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        probabilities = self._model(self._scaler(images), training=False)
+        return probabilities, example_losses(self._output, labels, probabilities)
+
+
+def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, batch_size: int) -> None:
+    """Replaces the moving statistics of batch normalization by those of one pass over the training set.
+
+    Each layer gets the mean of the batches' means, and as variance the mean of the batches' variances plus the variance
+    of their means, so that it is the variance over all images (Ioffe & Szegedy 2015, algorithm 2, lines 10 to 11).
+    Noise layers are off. The last batch is left out where it is not whole.
+
+    Args:
+        model: A trained model.
+        train: The training images as stored.
+        scaling: How the images are scaled.
+        batch_size: Images in a batch, as in training.
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not layers:
+        return
+    inner = keras.Model(model.inputs, [layer.input for layer in layers])
+    scaler = Scaler(scaling)
+
+    @tf.function(reduce_retracing=True)
+    def batch_moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        with noise(None):
+            signals = inner(scaler(images), training=True)
+        signals = signals if isinstance(signals, list) else [signals]
+        return [tf.nn.moments(signal, list(range(len(signal.shape) - 1))) for signal in signals]
+
+    batches = max(1, len(train.labels) // batch_size)
+    moments = [batch_moments(tf.constant(train.images[b * batch_size : (b + 1) * batch_size])) for b in range(batches)]
+    for number, layer in enumerate(layers):
+        means = np.stack([batch[number][0].numpy() for batch in moments]).astype(np.float64)
+        variances = np.stack([batch[number][1].numpy() for batch in moments]).astype(np.float64)
+        layer.moving_mean.assign(means.mean(axis=0))
+        layer.moving_variance.assign(variances.mean(axis=0) + means.var(axis=0))

@@ -1,0 +1,325 @@
+"""A session: one data set and one compiled epoch, trained with any number of seeds, each into a run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from dtrain import backend
+from dtrain.config import dump_experiment
+from dtrain.data.prepare import Data, prepare
+from dtrain.data.sources import load_images
+from dtrain.errors import ConfigError, DivergedError, Problem
+from dtrain.runs import RunFolder
+from dtrain.spec import Experiment, fit_contradictions
+from dtrain.statistics import Interval, wilson_interval
+from dtrain.techniques.networks import ConvNetwork
+
+if TYPE_CHECKING:
+    from dtrain.engine import Compiler, Engine
+    from dtrain.evaluation import Evaluation, Evaluator
+    from dtrain.training import EpochMetrics, History, Trainer
+
+HEARTBEAT_SECONDS = 2.0
+"""Between two updates of the status file, so that a reader can tell a live run from a dead one."""
+
+DEEP_ENOUGH_TO_WAIT = 10
+"""Hidden layers from which compiling takes so long that a user should be told."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run goes and what it trains on, apart from the experiment.
+
+    Args:
+        runs_dir: Folder of all run folders.
+        name: Name of the run folder; None takes the stem and a number.
+        stem: What an automatic name begins with.
+        device: ``auto``, ``cpu`` or ``gpu:N``.
+        data_dir: Folder to look for full data sets in first.
+    """
+
+    runs_dir: Path = Path("runs")
+    name: str | None = None
+    stem: str = "default"
+    device: str = "auto"
+    data_dir: Path | None = None
+
+
+class RunObserver(Protocol):
+    """Whoever shows how a run goes on."""
+
+    def on_phase(self, text: str) -> None:
+        """Called when something starts that takes a while, such as ``starting TensorFlow``."""
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Called while data is downloaded, with bytes."""
+
+    def on_warning(self, text: str) -> None:
+        """Called with what the user should know."""
+
+    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+        """Called when a seed's training begins."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Called after each chunk of steps with the steps taken so far."""
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Called after each epoch."""
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """How good the final model is on one split.
+
+    Args:
+        loss: Mean cross-entropy.
+        accuracy: Share predicted right.
+        accuracy_interval: Wilson's 95% interval of it, which covers the chance of these images only, not of the seed.
+    """
+
+    loss: float
+    accuracy: float
+    accuracy_interval: Interval
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished training.
+
+    Args:
+        folder: The run folder.
+        seed: The seed.
+        best_epoch: Epoch with the best monitored value.
+        epochs: Epochs trained.
+        parameters: Trainable and other parameters of the model.
+        train: The final model on the training images.
+        validation: The final model on the validation images.
+        test: The final model on the test images.
+        seconds: Duration of each phase.
+        engine: ``graph`` or ``xla``.
+        stopped_early: Whether early stopping ended the training.
+    """
+
+    folder: Path
+    seed: int
+    best_epoch: int
+    epochs: int
+    parameters: int
+    train: SplitResult
+    validation: SplitResult
+    test: SplitResult
+    seconds: dict[str, float]
+    engine: str
+    stopped_early: bool
+
+
+class Session:
+    """One experiment on one device and data set; the epoch is compiled once and reused over seeds.
+
+    Args:
+        experiment: What to train, apart from its seed.
+        options: Device and data folder.
+        observer: Shown how the run goes on.
+
+    Raises:
+        DtrainError: Data or environment do not allow the experiment; nothing has been written then.
+    """
+
+    def __init__(self, experiment: Experiment, options: RunOptions, observer: RunObserver) -> None:
+        backend.check_device(options.device)
+        self._observer = observer
+        self._seconds: dict[str, float] = {}
+        with self._phase("data", f"reading {experiment.dataset.name}"):
+            images = load_images(experiment.dataset.name, options.data_dir, observer.on_download)
+            self.data: Data = prepare(experiment.dataset, images)
+        self.classes = len(self.data.class_names)
+        self._check_fit(experiment)
+        with self._phase("start", "starting TensorFlow"):
+            self.backend = backend.start(options.device)
+        self.compiler = self._choose_compiler(experiment)
+        self._engine: Engine | None = None
+        for text in (*experiment.notices(), *self.data.warnings):
+            observer.on_warning(text)
+
+    def resolved(self, experiment: Experiment) -> Experiment:
+        """Returns the experiment with nothing left to choose, so that running it again repeats the run."""
+        training = experiment.training.model_copy(update={"engine": self.compiler})
+        return experiment.model_copy(update={"training": training})
+
+    def train(self, experiment: Experiment, folder: RunFolder) -> RunResult:
+        """Trains with the experiment's seed into an empty run folder.
+
+        Raises:
+            DivergedError: A loss, gradient or weight is not finite.
+        """
+        folder.write_config(dump_experiment(self.resolved(experiment)))
+        with status_of(folder):
+            with self._phase("build", self._compiling(experiment)):
+                engine, evaluator = self._compiled(experiment)
+            recorder = _Recorder(folder, self._observer)
+            trainer = self._trainer(experiment, engine, evaluator, recorder)
+            self._observer.on_training(folder.path, experiment.seed, trainer.plan.epochs, trainer.plan.total_steps)
+            with self._phase("train"):
+                history = self._train_recorded(trainer, folder)
+            with self._phase("evaluate"):
+                evaluations = self._evaluate(evaluator)
+            result = self._result(experiment, folder, history, evaluations)
+            with self._phase("save", "saving"):
+                self._save(experiment, folder, result, evaluations["test"])
+        return result
+
+    @contextmanager
+    def _phase(self, name: str, text: str = "") -> Iterator[None]:
+        if text:
+            self._observer.on_phase(text)
+        began = time.perf_counter()
+        yield
+        self._seconds[name] = round(time.perf_counter() - began, 3)
+
+    def _check_fit(self, experiment: Experiment) -> None:
+        found = fit_contradictions(
+            experiment,
+            train=len(self.data.train.labels),
+            image_shape=self.data.image_shape,
+            classes=self.classes,
+        )
+        if found:
+            raise ConfigError([Problem(one.message, ".".join(map(str, one.path)), one.hint) for one in found])
+
+    def _choose_compiler(self, experiment: Experiment) -> Compiler:
+        from dtrain.engine import choose_compiler
+
+        convolutional = isinstance(experiment.network, ConvNetwork)
+        requested = experiment.training.engine
+        return choose_compiler(requested, convolutional=convolutional, device=self.backend.device)
+
+    def _compiling(self, experiment: Experiment) -> str:
+        layers = experiment.network.hidden_layers
+        if self._engine is not None or layers < DEEP_ENOUGH_TO_WAIT:
+            return ""
+        return f"compiling {layers} hidden layers, which takes a while before the first step"
+
+    def _compiled(self, experiment: Experiment) -> tuple[Engine, Evaluator]:
+        """Returns the engine and the evaluator of this session, at the first weights of the experiment's seed."""
+        from dtrain.engine import Engine
+        from dtrain.evaluation import Evaluator
+        from dtrain.model import build_model, output_kind
+
+        model = build_model(experiment, self.data.image_shape, self.classes, experiment.seed)
+        if self._engine is not None:
+            self._engine.start_over(model.get_weights())
+            return self._engine, self._evaluator
+        output = output_kind(experiment, self.classes)
+        self._engine = Engine(
+            model,
+            experiment.optimizer.build(),
+            output,
+            self.data.train,
+            self.data.scaling,
+            experiment.training.batch_size,
+            self.compiler,
+        )
+        self._evaluator = Evaluator(model, output, self.data.scaling)
+        return self._engine, self._evaluator
+
+    def _trainer(self, experiment: Experiment, engine: Engine, evaluator: Evaluator, recorder: _Recorder) -> Trainer:
+        from dtrain.training import Trainer
+
+        return Trainer(experiment, self.data, engine, evaluator, recorder)
+
+    def _train_recorded(self, trainer: Trainer, folder: RunFolder) -> History:
+        """Trains; what was measured until then is kept also where training does not end well."""
+        try:
+            return trainer.train()
+        finally:
+            history = trainer.history()
+            folder.write_steps(history.steps)
+            if history.epochs:
+                self._plot(folder, history)
+
+    def _plot(self, folder: RunFolder, history: History) -> None:
+        from dtrain.plots import plot_curves
+
+        metrics = [asdict(one) for one in history.epochs]
+        plot_curves(metrics, history.steps, folder.curves_path, folder.path.name)
+
+    def _evaluate(self, evaluator: Evaluator) -> dict[str, Evaluation]:
+        splits = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
+        return {name: evaluator.evaluate(split) for name, split in splits.items()}
+
+    def _result(
+        self, experiment: Experiment, folder: RunFolder, history: History, evaluations: dict[str, Evaluation]
+    ) -> RunResult:
+        assert self._engine is not None
+        return RunResult(
+            folder=folder.path,
+            seed=experiment.seed,
+            best_epoch=history.best_epoch,
+            epochs=len(history.epochs),
+            parameters=self._engine.model.count_params(),
+            **{name: split_result(one) for name, one in evaluations.items()},
+            seconds=dict(self._seconds),
+            engine=self.compiler,
+            stopped_early=history.stopped_early,
+        )
+
+    def _save(self, experiment: Experiment, folder: RunFolder, result: RunResult, test: Evaluation) -> None:
+        from dtrain.model import stock_model
+
+        assert self._engine is not None
+        summary = asdict(result) | {"dataset_digest": self.data.digest, "versions": self.backend.versions}
+        del summary["folder"]
+        folder.write_predictions(test.probabilities, test.labels)
+        model = stock_model(self._engine.model)
+        for suffix in experiment.training.save:
+            with folder.replace_file(folder.model_path(suffix)) as path:
+                model.save(path)
+        folder.write_summary(summary)
+
+
+class _Recorder:
+    """Writes each epoch into the run folder before anybody is told of it."""
+
+    def __init__(self, folder: RunFolder, observer: RunObserver) -> None:
+        self._folder, self._observer = folder, observer
+        self._beat = time.monotonic()
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        if time.monotonic() - self._beat > HEARTBEAT_SECONDS:
+            self._folder.write_status("running")
+            self._beat = time.monotonic()
+        self._observer.on_progress(step, total_steps)
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        self._folder.append_metrics(asdict(metrics))
+        self._folder.append_timing({"epoch": metrics.epoch, "seconds": round(seconds, 4), "checkpoint_seconds": 0.0})
+        self._observer.on_epoch(metrics, seconds)
+
+
+def split_result(evaluation: Evaluation) -> SplitResult:
+    """Returns loss, accuracy and its interval of a set of predictions."""
+    interval = wilson_interval(evaluation.correct, len(evaluation.labels))
+    return SplitResult(evaluation.loss, evaluation.accuracy, interval)
+
+
+@contextmanager
+def status_of(folder: RunFolder) -> Iterator[None]:
+    """Keeps the status file of `folder` true, whatever happens inside."""
+    folder.write_status("running")
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.write_status("interrupted")
+        raise
+    except DivergedError as error:
+        folder.write_status("diverged", reason=str(error))
+        raise
+    except BaseException as error:
+        folder.write_status("failed", reason=f"{type(error).__name__}: {error}")
+        raise
+    folder.write_status("completed")

@@ -1,0 +1,99 @@
+"""`dtrain run`: train one experiment, with one seed or several, into a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dtrain.config import dump_experiment
+from dtrain.errors import DivergedError
+from dtrain.runs import create_run
+from dtrain.session import RunObserver, RunOptions, RunResult, Session, status_of
+from dtrain.spec import Experiment
+from dtrain.statistics import Interval, mean_interval
+
+
+@dataclass(frozen=True)
+class SeedsResult:
+    """The same experiment trained with several seeds.
+
+    Args:
+        folder: The folder that holds a run folder for each seed.
+        runs: One result for each seed that trained to the end.
+        diverged: Seeds that diverged; the means are over the others.
+        validation_accuracy: Mean over the seeds.
+        validation_interval: Student's 95% interval of that mean.
+        test_accuracy: Mean over the seeds.
+        test_interval: Student's 95% interval of that mean.
+    """
+
+    folder: Path
+    runs: tuple[RunResult, ...]
+    diverged: int
+    validation_accuracy: float
+    validation_interval: Interval | None
+    test_accuracy: float
+    test_interval: Interval | None
+
+
+def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> RunResult:
+    """Trains one experiment with its own seed.
+
+    Args:
+        experiment: What to train.
+        options: Where, and on what.
+        observer: Shown how the run goes on.
+
+    Raises:
+        DtrainError: Data, environment or run folder do not allow it, or training diverged; the folder says which.
+    """
+    session = Session(experiment, options, observer)
+    return session.train(experiment, create_run(options.runs_dir, name=options.name, stem=options.stem))
+
+
+def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer: RunObserver) -> SeedsResult:
+    """Trains one experiment with several seeds, from its own upwards, on one compiled epoch.
+
+    A seed that diverges is part of the result: the others are trained all the same.
+
+    Args:
+        experiment: What to train.
+        seeds: How many seeds.
+        options: Where, and on what.
+        observer: Shown how the run goes on.
+
+    Raises:
+        DivergedError: Every seed diverged.
+        DtrainError: Data, environment or run folder do not allow it.
+    """
+    session = Session(experiment, options, observer)
+    parent = create_run(options.runs_dir, name=options.name, stem=options.stem)
+    parent.write_config(dump_experiment(session.resolved(experiment)))
+    runs: list[RunResult] = []
+    diverged: list[DivergedError] = []
+    with status_of(parent):
+        for seed in range(experiment.seed, experiment.seed + seeds):
+            try:
+                runs.append(session.train(experiment.model_copy(update={"seed": seed}), parent.seed_folder(seed)))
+            except DivergedError as error:
+                observer.on_warning(f"seed {seed} diverged: {error}")
+                diverged.append(error)
+        if not runs:
+            raise diverged[0]
+        result = _summarise(parent.path, tuple(runs), seeds - len(runs))
+        parent.write_summary(_without_folders(result))
+    return result
+
+
+def _summarise(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:
+    validation, validation_interval = mean_interval([one.validation.accuracy for one in runs])
+    test, test_interval = mean_interval([one.test.accuracy for one in runs])
+    return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)
+
+
+def _without_folders(result: SeedsResult) -> dict[str, object]:
+    """The summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
+    summary = asdict(result)
+    del summary["folder"]
+    summary["runs"] = [{key: value for key, value in one.items() if key != "folder"} for one in summary["runs"]]
+    return summary

@@ -1,0 +1,28 @@
+"""What tests share: TensorFlow on the CPU, and a few hundred real images of the bundled sample."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import pytest
+
+from dtrain.data.images import ImageSet
+from dtrain.data.prepare import Data, prepare
+from dtrain.data.sources import load_images
+from dtrain.spec import Dataset
+
+
+@pytest.fixture(scope="session")
+def image_set() -> ImageSet:
+    """The bundled Fashion-MNIST sample as it is stored."""
+    return load_images("fashion_mnist_sample", None)
+
+
+@pytest.fixture(scope="session")
+def data(image_set: ImageSet) -> Data:
+    """70 training images: at batch size 16 four whole batches and a partial one."""
+    return prepare(Dataset(name="fashion_mnist_sample", train_limit=70), image_set)

@@ -1,0 +1,260 @@
+"""The engine against Keras: equal weights, equal batches, step by step, compared with `train_on_batch`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dtrain.data.prepare import Data
+from dtrain.engine import Compiler, Engine, choose_compiler
+from dtrain.keras_objects import CounterDropout, RReLU
+from dtrain.model import build_model, output_kind, stock_model
+from dtrain.spec import Experiment
+from tests import noise_oracle
+
+BATCH = 16
+ORDER = np.random.default_rng(0).permutation(70)
+RATES = np.array([0.01, 0.03, 0.02, 0.005, 0.01])
+MOMENTA = np.array([0.95, 0.9, 0.85, 0.9, 0.95])
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {},
+    "sgd with momentum": {"kind": "sgd", "momentum": 0.9},
+    "sgd with nesterov": {"kind": "sgd", "momentum": 0.9, "nesterov": True},
+    "adagrad": {},
+    "rmsprop": {},
+    "rmsprop with momentum": {"kind": "rmsprop", "momentum": 0.9, "centered": True},
+    "adam": {},
+    "adam with amsgrad": {"kind": "adam", "amsgrad": True},
+    "adamax": {},
+    "nadam": {},
+    "adamw": {},
+    "clipvalue": {"kind": "sgd", "momentum": 0.9, "clipvalue": 0.01},
+    "clipnorm": {"kind": "adam", "clipnorm": 0.1},
+    "global_clipnorm": {"kind": "nadam", "global_clipnorm": 0.1},
+}
+
+TECHNIQUES: dict[str, dict[str, Any]] = {
+    "l1": {"regularizer": "l1"},
+    "l2": {"regularizer": "l2"},
+    "l1_l2": {"regularizer": "l1_l2"},
+    "max_norm": {"regularizer": {"kind": "max_norm", "value": 0.5, "biases": True}},
+    "batch norm after": {"normalization": "batch_norm"},
+    "batch norm before": {"normalization": {"kind": "batch_norm", "position": "before", "momentum": 0.9}},
+    "batch norm on the inputs": {"normalization": {"kind": "batch_norm", "inputs": True}},
+    "prelu": {"activation": "prelu"},
+    "selu": {"activation": "selu", "regularizer": []},
+    "convolution": {"network": {"filters": [3, 4], "hidden": [8]}},
+    "convolution with batch norm, max_norm and prelu": {
+        "network": {"filters": [3], "hidden": [8]},
+        "normalization": {"kind": "batch_norm", "position": "before", "inputs": True},
+        "activation": "prelu",
+        "regularizer": {"kind": "max_norm", "value": 0.5, "biases": True},
+    },
+}
+
+
+def experiment_of(**settings: Any) -> Experiment:
+    """A small experiment; everything not given is plain."""
+    plain = {"network": [12, 8], "optimizer": {"kind": "sgd", "momentum": 0.9}, "training": {"batch_size": BATCH}}
+    return Experiment.model_validate(plain | settings)
+
+
+def engine_of(experiment: Experiment, data: Data, compiler: Compiler, seed: int = 3) -> Engine:
+    """An engine at its first weights."""
+    model = build_model(experiment, data.image_shape, len(data.class_names), seed)
+    output = output_kind(experiment, len(data.class_names))
+    return Engine(model, experiment.optimizer.build(), output, data.train, data.scaling, BATCH, compiler)
+
+
+def train_with_keras(experiment: Experiment, model: keras.Model, data: Data) -> list[float]:
+    """Trains a stock model with a stock optimizer, a batch at a time, and returns its losses with penalties."""
+    settings = experiment.optimizer.settings()
+    stock = {one.lower(): getattr(keras.optimizers, one) for one in dir(keras.optimizers)}
+    optimizer = stock[experiment.optimizer.kind](**settings)
+    loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
+    model.compile(optimizer=optimizer, loss=loss)
+    images = data.scaling.apply(data.train.images)
+    losses = []
+    for step, start in enumerate(range(0, len(ORDER), BATCH)):
+        batch = ORDER[start : start + BATCH]
+        optimizer.learning_rate = RATES[step]
+        model.reset_metrics()
+        losses.append(float(model.train_on_batch(images[batch], data.train.labels[batch])))
+    return losses
+
+
+def assert_equals_keras(experiment: Experiment, data: Data, compiler: Compiler) -> None:
+    engine = engine_of(experiment, data, compiler)
+    reference = stock_model(engine.model)
+    momentum = getattr(experiment.optimizer, "momentum", 0)
+    records = engine.train(ORDER, RATES, np.full(5, momentum), noise_seed=1, first_step=0, start=0, stop=5)
+    losses = train_with_keras(experiment, reference, data)
+    np.testing.assert_allclose(records.loss + records.penalty, losses, rtol=2e-5)
+    for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
+        # adaptive steps magnify the rounding of gradients near zero
+        np.testing.assert_allclose(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_and_clipping_equals_keras(name: str, data: Data) -> None:
+    optimizer = {"kind": name} | OPTIMIZERS[name]
+    assert_equals_keras(experiment_of(optimizer=optimizer), data, "graph")
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_every_deterministic_technique_equals_keras(name: str, data: Data) -> None:
+    assert_equals_keras(experiment_of(**TECHNIQUES[name]), data, "graph")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": {"kind": "sgd", "momentum": 0.9, "nesterov": True}, "regularizer": ["l2", "max_norm"]},
+        {"optimizer": {"kind": "nadam", "global_clipnorm": 0.1}, "normalization": "batch_norm"},
+    ],
+    ids=["nesterov with l2 and max_norm", "nadam with clipping and batch norm"],
+)
+def test_xla_equals_keras(settings: dict[str, Any], data: Data) -> None:
+    assert_equals_keras(experiment_of(**settings), data, "xla")
+
+
+NOISES: dict[str, dict[str, Any]] = {
+    "dropout": {"regularizer": {"kind": "dropout", "rate": 0.3}},
+    "alpha_dropout": {"activation": "selu", "regularizer": {"kind": "alpha_dropout", "rate": 0.3}},
+    "rrelu": {"activation": "rrelu"},
+}
+
+
+def masked_reference(model: keras.Model, batch: int, step: int) -> keras.Model:
+    """The same model for one step, with the oracle's noise written into it as constants."""
+
+    def constant_noise(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not hasattr(layer, "noise_index"):
+            return type(layer).from_config(layer.get_config())
+        words = noise_oracle.words(1, layer.noise_index, step, np.arange(batch), layer.output.shape[-1])
+        return ConstantNoise(layer, words, name=layer.name)
+
+    copy = keras.models.clone_model(model, clone_function=constant_noise)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+class ConstantNoise(keras.layers.Layer):  # type: ignore[misc]
+    """What a noise layer does, from given random words and the formulas of the papers."""
+
+    def __init__(self, layer: keras.layers.Layer, words: noise_oracle.Words, **options: Any) -> None:
+        super().__init__(**options)
+        self.layer, self.words = layer, words
+
+    def call(self, inputs: Any) -> Any:
+        """Applies the noise."""
+        if isinstance(self.layer, RReLU):
+            slopes = self.layer.lower + (self.layer.upper - self.layer.lower) * (self.words >> 8) / 2**24
+            return keras.ops.where(inputs > 0, inputs, inputs * slopes.astype(np.float32))
+        rate = self.layer.rate
+        kept = (self.words >= rate * 2**32).astype(np.float32)
+        if isinstance(self.layer, CounterDropout):
+            return inputs * kept / (1 - rate)
+        floor = -1.7580993408473766
+        scale = ((1 - rate) * (1 + rate * floor**2)) ** -0.5
+        return scale * (inputs * kept + floor * (1 - kept)) - scale * floor * rate
+
+
+@pytest.mark.parametrize("compiler", ["graph", "xla"])
+@pytest.mark.parametrize("name", NOISES)
+def test_random_layers_equal_keras_under_the_same_masks(name: str, compiler: Compiler, data: Data) -> None:
+    experiment = experiment_of(**NOISES[name], optimizer="sgd")
+    engine = engine_of(experiment, data, compiler)
+    images = data.scaling.apply(data.train.images)
+    weights = engine.model.get_weights()
+    for step in range(3):
+        reference = masked_reference(engine.model, BATCH, step)
+        reference.compile(optimizer=keras.optimizers.SGD(RATES[step]), loss="sparse_categorical_crossentropy")
+        records = engine.train(ORDER, RATES, None, noise_seed=1, first_step=0, start=step, stop=step + 1)
+        batch = ORDER[step * BATCH : (step + 1) * BATCH]
+        loss = reference.train_on_batch(images[batch], data.train.labels[batch])
+        assert records.loss[0] == pytest.approx(float(loss), rel=1e-5)
+        for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=1e-5)
+    assert any(np.abs(new - old).max() > 1e-4 for new, old in zip(engine.model.get_weights(), weights, strict=True))
+
+
+def everything_in(engine: Engine) -> list[np.ndarray]:
+    return [variable.numpy() for variable in engine.variables]
+
+
+def assert_identical(one: list[np.ndarray], other: list[np.ndarray]) -> None:
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+NOISY = {"regularizer": {"kind": "dropout", "rate": 0.3}, "normalization": "batch_norm", "optimizer": "nadam"}
+
+
+@pytest.mark.parametrize("compiler", ["graph", "xla"])
+def test_cutting_an_epoch_into_chunks_changes_nothing(compiler: Compiler, data: Data) -> None:
+    whole, cut = (engine_of(experiment_of(**NOISY), data, compiler) for _ in range(2))
+    expected = whole.train(ORDER, RATES, None, 1, first_step=10, start=0, stop=5)
+    chunks = [cut.train(ORDER, RATES, None, 1, 10, start, stop) for start, stop in ((0, 1), (1, 3), (3, 5))]
+    np.testing.assert_array_equal(np.concatenate([chunk.loss for chunk in chunks]), expected.loss)
+    assert_identical(everything_in(cut), everything_in(whole))
+
+
+@pytest.mark.parametrize("compiler", ["graph", "xla"])
+def test_a_reused_epoch_equals_a_fresh_one(compiler: Compiler, data: Data) -> None:
+    experiment = experiment_of(**NOISY)
+    reused, fresh = engine_of(experiment, data, compiler, seed=3), engine_of(experiment, data, compiler, seed=4)
+    reused.train(ORDER, RATES, None, 1, 0, 0, 5)
+    reused.start_over(build_model(experiment, data.image_shape, 10, seed=4).get_weights())
+    for engine in (reused, fresh):
+        engine.train(ORDER, RATES, None, 2, 0, 0, 5)
+    assert_identical(everything_in(reused), everything_in(fresh))
+
+
+def test_the_noise_depends_on_the_seed_and_on_the_step(data: Data) -> None:
+    losses = set()
+    for noise_seed, first_step in ((1, 0), (2, 0), (1, 5)):
+        engine = engine_of(experiment_of(**NOISY), data, "graph")
+        losses.add(float(engine.train(ORDER, RATES, None, noise_seed, first_step, 0, 1).loss[0]))
+    assert len(losses) == 3
+
+
+def test_the_partial_last_batch_is_trained_on(data: Data) -> None:
+    engine = engine_of(experiment_of(), data, "graph")
+    engine.train(ORDER, RATES, MOMENTA, 1, 0, 0, 4)
+    before = engine.model.get_weights()
+    records = engine.train(ORDER, RATES, MOMENTA, 1, 0, 4, 5)
+    assert records.examples.tolist() == [70 - 4 * BATCH]
+    assert any((new != old).any() for new, old in zip(engine.model.get_weights(), before, strict=True))
+
+
+def test_momentum_follows_the_given_array(data: Data) -> None:
+    cycled, constant = (engine_of(experiment_of(), data, "graph") for _ in range(2))
+    cycled.train(ORDER, RATES, MOMENTA, 1, 0, 0, 5)
+    constant.train(ORDER, RATES, np.full(5, 0.9), 1, 0, 0, 5)
+    assert any((one != two).any() for one, two in zip(everything_in(cycled), everything_in(constant), strict=True))
+
+
+def test_the_gradient_norm_is_that_of_the_whole_gradient_before_clipping(data: Data) -> None:
+    experiment = experiment_of(optimizer={"kind": "sgd", "global_clipnorm": 1e-3})
+    engine = engine_of(experiment, data, "graph")
+    before = engine.model.get_weights()
+    norm = engine.train(ORDER, RATES, None, 1, 0, 0, 1).gradient_norm[0]
+    moved = [new - old for new, old in zip(engine.model.get_weights(), before, strict=True)]
+    unclipped = engine_of(experiment_of(optimizer="sgd"), data, "graph")
+    first = unclipped.model.get_weights()
+    unclipped.train(ORDER, RATES, None, 1, 0, 0, 1)
+    steps = [(new - old) / RATES[0] for new, old in zip(unclipped.model.get_weights(), first, strict=True)]
+    assert norm == pytest.approx(np.sqrt(sum((step**2).sum() for step in steps)), rel=1e-3)
+    assert np.sqrt(sum((one**2).sum() for one in moved)) == pytest.approx(1e-3 * RATES[0], rel=1e-2)
+
+
+def test_the_compiler_is_chosen_by_a_fixed_rule() -> None:
+    assert choose_compiler("auto", convolutional=False, device="cpu") == "xla"
+    assert choose_compiler("auto", convolutional=True, device="cpu") == "graph"
+    assert choose_compiler("auto", convolutional=True, device="gpu:0") == "xla"
+    assert choose_compiler("graph", convolutional=False, device="cpu") == "graph"
