@@ -57,6 +57,8 @@ def start(device: str = "auto") -> Backend:
 
     from dtrain import __version__
 
+    # a session that compiles several epochs on purpose is no reason to warn of retracing
+    tensorflow.get_logger().setLevel("ERROR")
     chosen = _choose_device(device)
     versions = {
         "python": sys.version.split()[0],

@@ -100,15 +100,15 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
     inner = keras.Model(model.inputs, [layer.input for layer in layers])
     scaler = Scaler(scaling)
 
-    @tf.function(reduce_retracing=True)
     def batch_moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
         with noise(None):
             signals = inner(scaler(images), training=True)
         signals = signals if isinstance(signals, list) else [signals]
         return [tf.nn.moments(signal, list(range(len(signal.shape) - 1))) for signal in signals]
 
+    compiled = tf.function(batch_moments, reduce_retracing=True)
     batches = max(1, len(train.labels) // batch_size)
-    moments = [batch_moments(tf.constant(train.images[b * batch_size : (b + 1) * batch_size])) for b in range(batches)]
+    moments = [compiled(tf.constant(train.images[b * batch_size : (b + 1) * batch_size])) for b in range(batches)]
     for number, layer in enumerate(layers):
         means = np.stack([batch[number][0].numpy() for batch in moments]).astype(np.float64)
         variances = np.stack([batch[number][1].numpy() for batch in moments]).astype(np.float64)

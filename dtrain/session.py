@@ -143,6 +143,7 @@ class Session:
             self.backend = backend.start(options.device)
         self.compiler = self._choose_compiler(experiment)
         self._engine: Engine | None = None
+        self._evaluator: Evaluator | None = None
         for text in (*experiment.notices(), *self.data.warnings):
             observer.on_warning(text)
 
@@ -211,7 +212,7 @@ class Session:
         from dtrain.model import build_model, output_kind
 
         model = build_model(experiment, self.data.image_shape, self.classes, experiment.seed)
-        if self._engine is not None:
+        if self._engine is not None and self._evaluator is not None:
             self._engine.start_over(model.get_weights())
             return self._engine, self._evaluator
         output = output_kind(experiment, self.classes)

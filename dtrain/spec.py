@@ -117,7 +117,7 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
         "initializer": "lecun_normal" if self_normalising else "he_normal",
         "activation": "elu",
         "normalization": "batch_norm" if deep and not self_normalising else "none",
-        "optimizer": {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+        "optimizer": {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9, "nesterov": True},
         "schedule": "one_cycle",
         "regularizer": ({"kind": "alpha_dropout", "rate": 0.1, "layers": "hidden"},) if self_normalising else (),
         "training": {"early_stopping": {}},

@@ -18,7 +18,7 @@ def in_training(layer: keras.layers.Layer, inputs: np.ndarray, seed: int = 7, st
     examples = tf.range(len(inputs))
     place = NoisePlace(tf.constant(seed, tf.uint32), tf.constant(step, tf.uint32), tf.cast(examples, tf.uint32))
     with noise(place):
-        return layer(tf.constant(inputs, tf.float32), training=True).numpy()
+        return np.asarray(layer(tf.constant(inputs, tf.float32), training=True))
 
 
 def mask(layer: int, step: int, features: int = 4096) -> np.ndarray:

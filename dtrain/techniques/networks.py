@@ -43,7 +43,7 @@ class DenseNetwork(NetworkSection):
     hidden: Annotated[tuple[Size, ...], Field(strict=False)] | None = Field(
         default=None, description="units of each hidden layer"
     )
-    depth: Size | None = Field(default=None, description="hidden layers, all of one width")
+    depth: Size | None = Field(default=None, le=10_000, description="hidden layers, all of one width")
     width: Size | None = Field(default=None, description="units of each of them")
 
     @model_validator(mode="after")

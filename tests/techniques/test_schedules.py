@@ -75,6 +75,7 @@ def test_one_cycle_rises_and_falls_linearly_in_equal_halves_and_ends_far_lower()
 def test_one_cycle_momentum_goes_down_while_the_rate_goes_up_and_is_held_at_the_end() -> None:
     plan = Plan(steps_per_epoch=101, epochs=1, learning_rate=0.5, momentum=0.9)
     found = OneCycle().momenta(np.arange(101), plan)
+    assert found is not None
     expected = [
         0.95 - 0.1 * step / 45 if step <= 45 else 0.85 + 0.1 * (step - 45) / 45 if step <= 90 else 0.95
         for step in range(101)

@@ -1,0 +1,128 @@
+"""Turn the text of an experiment file and overrides from the command line into an Experiment, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dtrain.config.overrides import apply_overrides
+from dtrain.config.problems import as_written, experiment_problems
+from dtrain.config.yaml_reader import MAXIMUM_BYTES, Document, Place, check_size, decode_yaml, read_yaml
+from dtrain.config.yaml_writer import write_yaml
+from dtrain.errors import ConfigError, Problem, did_you_mean
+from dtrain.quoting import clipped, printable, shown
+from dtrain.spec import NAMED_DATASETS, Experiment
+
+MAXIMUM_PROBLEMS = 50
+SMALLEST_FILE = "every key is optional; the smallest file is `seed: 42`"
+
+
+def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment that a file describes.
+
+    Args:
+        path: The file; None for the default experiment.
+        overrides: ``key.path=value``, put in the place of what the file says.
+
+    Raises:
+        ConfigError: The file cannot be read, or everything that is wrong with it and the overrides.
+        UsageError: An override is not of the form ``KEY=VALUE``.
+    """
+    if path is None:
+        name = "default experiment"
+        return _experiment(Document({}, {(): Place(name, name)}), overrides)
+    source = printable(str(path))
+    return parse_experiment(decode_yaml(_read(path, source), source), source, overrides)
+
+
+def parse_experiment(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment that the text of a file describes.
+
+    Args:
+        text: YAML.
+        source: What to call the text in messages, such as the file's path.
+        overrides: ``key.path=value``, put in the place of what the text says.
+
+    Raises:
+        ConfigError: Everything that is wrong with the text and the overrides.
+        UsageError: An override is not of the form ``KEY=VALUE``.
+    """
+    document = read_yaml(text, source)
+    if not isinstance(document.value, dict):
+        received = "nothing" if document.value is None else shown(document.value)
+        message = f"got {received}; expected a mapping of keys to values"
+        raise ConfigError(message, where=document.places[()].value, hint=SMALLEST_FILE)
+    return _experiment(document, overrides)
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """Returns an experiment as the text of a file, every default filled in; reading it gives an equal experiment."""
+    fields = {name: _kind_first(value) for name, value in experiment.model_dump(mode="json").items()}
+    return "# A whole dtrain experiment, every default filled in.\n" + write_yaml(fields)
+
+
+def _experiment(document: Document, overrides: Sequence[str]) -> Experiment:
+    document = apply_overrides(document, overrides)
+    found: Iterator[Problem] = iter(())
+    try:
+        experiment = Experiment.model_validate(document.value)
+    except ValidationError as error:
+        found = experiment_problems(error, document)
+    problems = list(islice(chain(document.problems, _dataset_problems(document), found), MAXIMUM_PROBLEMS + 1))
+    if len(problems) > MAXIMUM_PROBLEMS:
+        problems[-1] = Problem("and more problems; put these right first")
+    if problems:
+        raise ConfigError(problems)
+    return experiment
+
+
+def _dataset_problems(document: Document) -> list[Problem]:
+    """Finds a data set that is neither known by name nor a path: pydantic takes any name for a path."""
+    written = as_written(("dataset", "name"), document)
+    name = written.value
+    if not isinstance(name, str) or name in ("", *NAMED_DATASETS) or _is_path(name):
+        return []
+    names = ", ".join(map(repr, NAMED_DATASETS))
+    message = f"got {shown(name)}; expected one of {names}, or a path{did_you_mean(clipped(name), NAMED_DATASETS)}"
+    return [Problem(message, written.where, "a folder of four IDX files or a .npz file is given by its path")]
+
+
+def _is_path(name: str) -> bool:
+    looks_like_one = any(sign in name for sign in "/\\") or name.startswith((".", "~")) or name.endswith(".npz")
+    return looks_like_one or os.path.exists(name)
+
+
+def _read(path: Path, source: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # A device or a pipe does not know its size: reading no more than is allowed holds for all.
+            content = file.read(MAXIMUM_BYTES + 1)
+            check_size(max(len(content), os.fstat(file.fileno()).st_size), source)
+            return content
+    except OSError as error:
+        files = _yaml_files_near(path)
+        near = did_you_mean(source, files) if isinstance(error, FileNotFoundError) else ""
+        message = f"got {error.strerror} (errno {error.errno}); expected an experiment file{near}"
+        hint = f"files nearby: {', '.join(files[:10])}" if files else "no .yaml file is nearby"
+        raise ConfigError(message, where=source, hint=hint) from None
+
+
+def _yaml_files_near(path: Path) -> list[str]:
+    folder = str(path) if os.path.isdir(path) else os.path.dirname(path)
+    try:
+        names = sorted(os.listdir(folder or "."))
+    except OSError:
+        return []
+    return [printable(os.path.join(folder, name)) for name in names if name.endswith((".yaml", ".yml"))]
+
+
+def _kind_first(value: object) -> object:
+    if isinstance(value, list):
+        return [_kind_first(one) for one in value]
+    if isinstance(value, dict) and "kind" in value:
+        return {"kind": value["kind"], **value}
+    return value

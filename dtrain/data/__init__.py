@@ -1,0 +1,1 @@
+"""Real images: find them, verify them, download them, split them and scale them, with NumPy alone."""

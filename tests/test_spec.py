@@ -1,0 +1,92 @@
+"""The default tables, and what does not fit together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from dtrain.spec import Experiment
+from dtrain.techniques.technique import Contradictions
+
+
+def experiment(**written: Any) -> Experiment:
+    return Experiment.model_validate(written)
+
+
+def contradictions(**written: Any) -> dict[tuple[str | int, ...], str]:
+    with pytest.raises(ValidationError) as caught:
+        experiment(**written)
+    error = caught.value.errors()[0]["ctx"]["error"]
+    assert isinstance(error, Contradictions)
+    return {one.path: one.message for one in error.found}
+
+
+def test_the_default_table_of_a_shallow_net_has_no_normalization() -> None:
+    default = experiment()
+    assert (default.initializer.kind, default.activation.kind) == ("he_normal", "elu")
+    assert (default.normalization.kind, default.schedule.kind) == ("none", "one_cycle")
+    assert default.training.early_stopping is not None
+    assert default.dataset.scaling == "unit"
+
+
+@pytest.mark.parametrize("network", [[50] * 5, {"depth": 20, "width": 100}, {"hidden": [50] * 5}])
+def test_the_default_table_of_a_deep_net_has_batch_norm(network: object) -> None:
+    assert experiment(network=network).normalization.kind == "batch_norm"
+
+
+def test_selu_brings_the_self_normalising_table() -> None:
+    selu = experiment(activation="selu", network={"depth": 20, "width": 100})
+    assert (selu.initializer.kind, selu.normalization.kind) == ("lecun_normal", "none")
+    assert [one.kind for one in selu.regularizer] == ["alpha_dropout"]
+    assert selu.dataset.scaling == "standardize"
+
+
+def test_what_a_file_says_wins_over_the_tables() -> None:
+    selu = experiment(activation="selu", initializer="he_normal", regularizer=[], dataset={"scaling": "unit"})
+    assert (selu.initializer.kind, selu.regularizer, selu.dataset.scaling) == ("he_normal", (), "unit")
+
+
+def test_early_stopping_can_be_switched_off_and_stays_when_training_says_something_else() -> None:
+    assert experiment(training={"early_stopping": None}).training.early_stopping is None
+    assert experiment(training={"epochs": 3}).training.early_stopping is not None
+
+
+def test_row_13_batch_larger_than_the_training_set() -> None:
+    found = contradictions(training={"batch_size": 9001})
+    assert found == {("training", "batch_size"): "got 9001; expected at most 9000, the number of training images"}
+
+
+def test_row_14_too_many_parameters_are_estimated_before_anything_is_built() -> None:
+    found = contradictions(network={"depth": 10_000, "width": 10**9})
+    assert "parameters" in found[("network",)]
+
+
+def test_row_16_boundaries_behind_the_last_epoch() -> None:
+    found = contradictions(schedule={"kind": "piecewise"}, training={"epochs": 10})
+    assert found[("schedule", "boundaries")].startswith("got [5, 15] with training.epochs 10")
+
+
+def test_row_18_sigmoid_with_ten_classes() -> None:
+    assert "10 classes" in contradictions(network={"hidden": [5], "output": "sigmoid"})[("network", "output")]
+    assert experiment(network={"hidden": [5], "output": "sigmoid"}, dataset={"classes": [5, 6]})
+
+
+def test_several_contradictions_are_found_at_once() -> None:
+    found = contradictions(regularizer=["l1", "l2", {"kind": "dropout", "rate": [0.1]}], training={"batch_size": 10**6})
+    assert set(found) == {("regularizer", 1), ("regularizer", 2, "rate"), ("training", "batch_size")}
+
+
+def test_one_cycle_says_where_there_is_no_momentum_to_cycle() -> None:
+    assert "no momentum to cycle" in experiment(optimizer="adam").notices()[0]
+    assert experiment().notices() == ()
+
+
+@pytest.mark.parametrize("network", [[300, 100], {"depth": 3, "width": 7}, {"filters": [4, 6], "hidden": [5]}])
+def test_parameters_are_counted_as_keras_counts_them(network: object) -> None:
+    from dtrain.model import build_model
+
+    one = experiment(network=network)
+    model = build_model(one, (28, 28), 10, seed=1)
+    assert one.network.parameters((28, 28), 10) == model.count_params()

@@ -1,0 +1,185 @@
+"""Epochs, early stopping, performance scheduling and divergence, on real images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dtrain.data.prepare import Data
+from dtrain.engine import Engine
+from dtrain.errors import DivergedError
+from dtrain.evaluation import Evaluator
+from dtrain.model import build_model
+from dtrain.spec import EarlyStopping, Experiment
+from dtrain.training import EpochMetrics, History, Patience, Trainer
+
+
+class Watcher:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.epochs: list[EpochMetrics] = []
+        self.progress: list[int] = []
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Remembers the step."""
+        self.progress.append(step)
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Remembers the metrics."""
+        self.epochs.append(metrics)
+
+
+def train(
+    data: Data, epochs: int = 3, early_stopping: object = None, **written: Any
+) -> tuple[History, Engine, Watcher]:
+    plain = {"network": [12], "schedule": "constant", "regularizer": []}
+    training = {"epochs": epochs, "batch_size": 16, "early_stopping": early_stopping}
+    experiment = Experiment.model_validate(plain | written | {"training": training})
+    model = build_model(experiment, data.image_shape, 10, experiment.seed)
+    engine = Engine(model, experiment.optimizer.build(), "softmax", data.train, data.scaling, 16, "graph")
+    watcher = Watcher()
+    trainer = Trainer(experiment, data, engine, Evaluator(model, "softmax", data.scaling), watcher)
+    return trainer.train(), engine, watcher
+
+
+def test_metrics_are_the_means_of_the_steps(data: Data) -> None:
+    history, _, watcher = train(data, epochs=2, regularizer="l2")
+    assert history.epochs == tuple(watcher.epochs)
+    assert [one.step for one in history.epochs] == [5, 10]
+    sizes = [16, 16, 16, 16, 6]
+    last = history.epochs[1]
+    assert last.loss == pytest.approx(np.average(history.steps["loss"][5:], weights=sizes), rel=1e-6)
+    assert last.accuracy == pytest.approx(np.average(history.steps["accuracy"][5:], weights=sizes), rel=1e-6)
+    assert last.gradient_norm == pytest.approx(history.steps["gradient_norm"][5:].mean(), rel=1e-6)
+    assert last.penalty > 0
+
+
+def test_training_learns(data: Data) -> None:
+    history, _, _ = train(data, epochs=8)
+    assert history.epochs[-1].loss < 0.5 * history.epochs[0].loss
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(data: Data) -> None:
+    first, again, other = (train(data, epochs=2, regularizer="dropout", seed=seed) for seed in (1, 1, 2))
+    assert first[0].epochs == again[0].epochs
+    for one, two in zip(first[1].variables, again[1].variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+    assert first[0].epochs != other[0].epochs
+
+
+def test_every_epoch_has_an_order_of_its_own(data: Data) -> None:
+    orders = []
+    original = Engine.train
+
+    def remember(self: Engine, order: Any, *rest: Any) -> Any:
+        orders.append(order)
+        return original(self, order, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "train", remember)
+        train(data, epochs=2)
+    assert sorted(orders[0]) == list(range(70))
+    assert (orders[0] != orders[1]).any()
+
+
+def test_rates_and_momenta_are_recorded_for_every_step(data: Data) -> None:
+    history, _, _ = train(data, epochs=2, schedule="one_cycle")
+    assert history.steps["learning_rate"].shape == (10,)
+    assert history.steps["learning_rate"].max() == pytest.approx(0.02, rel=0.2)
+    assert history.steps["momentum"][0] == pytest.approx(0.95)
+    assert history.epochs[-1].momentum == pytest.approx(0.95)
+
+
+def test_optimizers_without_momentum_record_none(data: Data) -> None:
+    history, _, _ = train(data, epochs=1, optimizer="adam", schedule="one_cycle")
+    assert "momentum" not in history.steps
+    assert history.epochs[0].momentum is None
+
+
+def metrics(epoch: int, val_loss: float) -> EpochMetrics:
+    return EpochMetrics(epoch, epoch, 1.0, 0.0, 0.5, val_loss, 1 - val_loss, 0.1, None, 1.0)
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+@pytest.mark.parametrize(
+    "losses", [[0.5, 0.4, 0.41, 0.405, 0.3], [0.5, 0.6, 0.7, 0.1], [0.5, 0.4, 0.3, 0.2], [0.4, 0.38]]
+)
+def test_early_stopping_stops_when_keras_does(monitor: str, losses: list[float]) -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.stop_training = False
+    mode = "min" if monitor == "val_loss" else "max"
+    callback = keras.callbacks.EarlyStopping(monitor, patience=2, min_delta=0.03, mode=mode)
+    callback.set_model(model)
+    callback.on_train_begin()
+    patience = Patience(EarlyStopping.model_validate({"monitor": monitor, "patience": 2, "min_delta": 0.03}))
+    for epoch, loss in enumerate(losses, start=1):
+        callback.on_epoch_end(epoch - 1, {"val_loss": loss, "val_accuracy": 1 - loss})
+        stop = patience.update(metrics(epoch, loss), [])
+        assert stop == bool(model.stop_training)
+        assert patience.best_epoch == callback.best_epoch + 1
+        if stop:
+            break
+
+
+WORSENING = {"kind": "piecewise", "boundaries": [3], "values": [0.02, 2.0]}
+"""Good epochs, then steps so large that they undo them."""
+
+
+@pytest.mark.parametrize("patience", [1, 50])
+def test_the_best_weights_are_restored_whether_stopped_early_or_not(patience: int, data: Data) -> None:
+    history, engine, watcher = train(data, epochs=6, early_stopping={"patience": patience}, schedule=WORSENING)
+    assert history.stopped_early == (patience == 1)
+    best = min(watcher.epochs, key=lambda one: one.val_loss)
+    assert history.best_epoch == best.epoch < len(watcher.epochs)
+    found = Evaluator(engine.model, "softmax", data.scaling).evaluate(data.validation)
+    assert found.loss == pytest.approx(best.val_loss, rel=1e-6)
+
+
+def test_without_early_stopping_the_last_weights_are_kept(data: Data) -> None:
+    history, engine, _ = train(data, epochs=6, schedule=WORSENING)
+    found = Evaluator(engine.model, "softmax", data.scaling).evaluate(data.validation)
+    assert found.loss == pytest.approx(history.epochs[-1].val_loss, rel=1e-6)
+
+
+PERFORMANCE = {"kind": "performance", "patience": 1, "min_delta": 1e9}
+"""The first measurement is the best there is; none after it is better enough."""
+
+
+def test_performance_scheduling_halves_the_rate_after_an_epoch_without_improvement(data: Data) -> None:
+    history, _, _ = train(data, epochs=3, schedule=PERFORMANCE)
+    rates = history.steps["learning_rate"].reshape(3, 5)
+    np.testing.assert_allclose(rates, 0.02 * np.array([[1], [1], [0.5]]) * np.ones((3, 5)), rtol=1e-6)
+
+
+def test_performance_scheduling_every_few_steps_counts_across_epochs(data: Data) -> None:
+    history, _, _ = train(data, epochs=2, schedule=PERFORMANCE | {"every_steps": 3})
+    np.testing.assert_allclose(
+        history.steps["learning_rate"], 0.02 * 0.5 ** np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2]), rtol=1e-6
+    )
+
+
+def test_final_statistics_are_made_from_the_whole_training_set(data: Data) -> None:
+    normalization = {"kind": "batch_norm", "inputs": True, "final_statistics": "full_pass"}
+    _, engine, _ = train(data, epochs=1, normalization=normalization)
+    whole_batches = data.scaling.apply(data.train.images[:64]).reshape(64, 784)
+    layer = engine.model.get_layer("batch_norm_0")
+    np.testing.assert_allclose(layer.moving_mean, whole_batches.mean(axis=0), atol=1e-6)
+
+
+def test_row_70_divergence_names_step_rate_and_gradient(data: Data) -> None:
+    with pytest.raises(DivergedError, match=r"step \d+: loss .* gradient norm .* at learning rate 1e\+15") as caught:
+        train(data, epochs=5, activation="relu", optimizer={"kind": "sgd", "learning_rate": 1e15})
+    assert "global_clipnorm" in caught.value.problems[0].hint
+
+
+def test_progress_is_reported_in_chunks(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 2)
+    cut = train(data, epochs=2, regularizer="dropout")
+    assert cut[2].progress == [2, 4, 5, 7, 9, 10]
+    monkeypatch.undo()
+    whole = train(data, epochs=2, regularizer="dropout")
+    assert cut[0].epochs == whole[0].epochs
