@@ -6,6 +6,9 @@ import json
 import os
 import re
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +54,10 @@ def start(device: str = "auto") -> Backend:
     _refuse_foreign_settings()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    with _quiet_descriptor():
+        import keras
+        import tensorflow
     import numpy
-    import tensorflow
 
     from dtrain import __version__
 
@@ -68,6 +72,22 @@ def start(device: str = "auto") -> Backend:
         "dtrain": __version__,
     }
     return Backend(chosen, versions)
+
+
+@contextmanager
+def _quiet_descriptor() -> Iterator[None]:
+    """Keeps back what C++ code writes to standard error while it starts; it is shown where starting fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept_back, open(os.dup(2), "wb") as standard_error:
+        os.dup2(kept_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept_back.seek(0)
+            standard_error.write(kept_back.read())
+            raise
+        finally:
+            os.dup2(standard_error.fileno(), 2)
 
 
 def _refuse_foreign_settings() -> None:

@@ -92,7 +92,8 @@ def _name_to_dataset(value: object) -> object:
 
 
 def _kind(value: object) -> object:
-    return value.get("kind") if isinstance(value, dict) else value
+    """The kind that a family's entry names, however it is written."""
+    return value.get("kind") if isinstance(value, dict) else getattr(value, "kind", value)
 
 
 def _is_deep(network: object) -> bool:
@@ -106,23 +107,35 @@ def _is_deep(network: object) -> bool:
 def default_table(written: dict[str, Any]) -> dict[str, Any]:
     """Returns the lesson's advice for every key that a file leaves out.
 
-    The default table is He, ELU, batch normalization if deep, early stopping, Nesterov momentum and 1cycle; with SELU
-    the self-normalising table: LeCun, no normalization, alpha dropout and standardised inputs.
+    The default table is He, ELU, batch normalization if deep, early stopping, Nesterov momentum and 1cycle. With SELU
+    it is the self-normalising table: LeCun, no normalization, alpha dropout, standardised inputs and smaller steps.
+
+    Args:
+        written: What the file says, by key.
     """
     self_normalising = _kind(written.get("activation")) == "selu"
-    deep = _is_deep(written.get("network"))
+    normalized = _is_deep(written.get("network")) and not self_normalising
+    rate = 0.005 if self_normalising else 0.02
     return {
         "dataset": {},
         "network": (300, 100),
         "initializer": "lecun_normal" if self_normalising else "he_normal",
         "activation": "elu",
-        "normalization": "batch_norm" if deep and not self_normalising else "none",
-        "optimizer": {"kind": "sgd", "learning_rate": 0.02, "momentum": 0.9, "nesterov": True},
+        "normalization": "batch_norm" if normalized else "none",
+        "optimizer": {"kind": "sgd", "learning_rate": rate, "momentum": 0.9, "nesterov": True},
         "schedule": "one_cycle",
-        "regularizer": ({"kind": "alpha_dropout", "rate": 0.1, "layers": "hidden"},) if self_normalising else (),
-        "training": {"early_stopping": {}},
+        "regularizer": ({"kind": "alpha_dropout", "rate": 0.1, "layers": "last"},) if self_normalising else (),
+        "training": {},
         "seed": 42,
     }
+
+
+def _default_early_stopping(schedule: object, training: dict[str, Any]) -> dict[str, Any]:
+    """1cycle is best at its end, so early stopping only picks the best epoch there and never cuts the cycle short."""
+    epochs = training.get("epochs", Training().epochs)
+    # what is no number of epochs is left to its own check
+    countable = type(epochs) is int and epochs > 0
+    return {"patience": epochs} if _kind(schedule) == "one_cycle" and countable else {}
 
 
 class Experiment(Section):
@@ -147,7 +160,7 @@ class Experiment(Section):
         filled = default_table(written) | written
         training, dataset = filled["training"], _name_to_dataset(filled["dataset"])
         if isinstance(training, dict):
-            filled["training"] = {"early_stopping": {}} | training
+            filled["training"] = {"early_stopping": _default_early_stopping(filled["schedule"], training)} | training
         if isinstance(dataset, dict) and _kind(filled["activation"]) == "selu":
             filled["dataset"] = {"scaling": "standardize"} | dataset
         return filled

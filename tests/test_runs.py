@@ -51,8 +51,7 @@ def test_arrays_are_read_back_by_us_and_by_numpy(folder: RunFolder) -> None:
     theirs = np.load(folder.path / "predictions.npz")
     for read in (folder.read_predictions(), (theirs["probabilities"], theirs["labels"])):
         for array, written in zip(read, (probabilities, labels), strict=True):
-            assert array.dtype == written.dtype
-            np.testing.assert_array_equal(array, written)
+            np.testing.assert_array_equal(array, written, strict=True)
 
 
 def test_equal_inputs_give_equal_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +117,7 @@ def test_row_61_a_line_that_does_not_fit_on_the_disk_leaves_whole_lines(folder: 
 
 
 @pytest.mark.parametrize("write", [RunFolder.append_metrics, RunFolder.write_summary])
-def test_row_86_a_deleted_folder_is_not_made_again(
-    folder: RunFolder, write: Callable[[RunFolder, dict[str, Any]], None]
-) -> None:
+def test_row_86_a_deleted_folder_is_not_made_again(folder: RunFolder, write: Callable[..., None]) -> None:
     shutil.rmtree(folder.path)
     with pytest.raises(EnvironmentProblem) as caught:
         write(folder, EPOCH)
@@ -140,9 +137,7 @@ def test_row_86_a_deleted_folder_is_not_made_again(
     ],
 )
 @pytest.mark.parametrize("content", [b"\xff\xfe\n", b"PK\x03\x04\n\x80"])
-def test_damaged_and_missing_files_are_named(
-    folder: RunFolder, name: str, read: Callable[[RunFolder], object], content: bytes
-) -> None:
+def test_files_at_fault_are_named(folder: RunFolder, name: str, read: Callable[..., object], content: bytes) -> None:
     (folder.path / name).write_bytes(content)
     with pytest.raises(RunConflictError, match=f"{name}: is damaged"):
         read(folder)
@@ -256,9 +251,7 @@ def test_row_80_eight_processes_at_once_get_eight_folders(tmp_path: Path) -> Non
     assert sorted(results) == [("made", f"race-{number}") for number in range(1, 9)]
 
 
-def test_row_80_a_number_taken_in_the_last_moment_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_row_80_a_number_taken_just_now_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_runs(tmp_path, "race-1", "race-2")
     monkeypatch.setattr(os, "listdir", lambda _: [])
     assert create_run(tmp_path, name=None, stem="race").path.name == "race-3"

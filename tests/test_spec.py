@@ -48,6 +48,12 @@ def test_what_a_file_says_wins_over_the_tables() -> None:
     assert (selu.initializer.kind, selu.regularizer, selu.dataset.scaling) == ("he_normal", (), "unit")
 
 
+def test_early_stopping_lets_a_cycle_end_by_default() -> None:
+    cycle, constant = experiment(training={"epochs": 30}), experiment(schedule="constant", training={"epochs": 30})
+    assert cycle.training.early_stopping and cycle.training.early_stopping.patience == 30
+    assert constant.training.early_stopping and constant.training.early_stopping.patience == 10
+
+
 def test_early_stopping_can_be_switched_off_and_stays_when_training_says_something_else() -> None:
     assert experiment(training={"early_stopping": None}).training.early_stopping is None
     assert experiment(training={"epochs": 3}).training.early_stopping is not None

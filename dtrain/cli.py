@@ -1,0 +1,252 @@
+"""The command line: parse, call one workflow, print."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal
+
+import typer
+
+from dtrain import __version__
+from dtrain.errors import DtrainError, EnvironmentProblem, PartialFailure, UsageError
+
+app = typer.Typer(
+    help="Which deep-net training technique works on my data, how sure are we, and why?",
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Configuration = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CONFIG|KEY=VALUE", help="Experiment file (a default one if left out), then changes."),
+]
+Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Name or path of a run; the latest if left out.")]
+RunsDir = Annotated[Path, typer.Option(help="Folder of all run folders.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or gpu:N.")]
+DataDir = Annotated[
+    Path | None, typer.Option(envvar="DTRAIN_DATA_DIR", help="Folder that holds mnist/ and fashion-mnist/.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and the result.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"dtrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def dtrain(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, help="Print the version.")] = False,
+) -> None:
+    """What stands before the command."""
+
+
+@app.command("run")
+def run_command(
+    configuration: Configuration = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Train with this many seeds.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train an experiment; metrics, curves and models go into a new run folder."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    config, overrides = split_configuration(configuration or [])
+    with progress(quiet=quiet, seeds=seeds or 1) as observer:
+        observer.on_phase("checking the experiment")
+        from dtrain.config import load_experiment
+        from dtrain.display.results import describe_run, describe_seeds
+        from dtrain.session import RunOptions, RunResult
+        from dtrain.workflows.run import run, run_seeds
+
+        experiment = load_experiment(config, overrides)
+        options = RunOptions(runs_dir, name, config.stem if config else "default", device, data_dir)
+        result = run_seeds(experiment, seeds, options, observer) if seeds else run(experiment, options, observer)
+    if isinstance(result, RunResult):
+        publish(result, describe_run, as_json=as_json)
+        return
+    publish(result, describe_seeds, as_json=as_json)
+    if result.diverged:
+        raise typer.Exit(PartialFailure.exit_code)
+
+
+@app.command("validate")
+def validate_command(configuration: Configuration = None, as_json: Json = False) -> None:
+    """Check an experiment file and print it with every default filled in."""
+    from dtrain.display.console import publish
+    from dtrain.display.results import describe_validation
+    from dtrain.workflows.validate import validate
+
+    publish(validate(*split_configuration(configuration or [])), describe_validation, as_json=as_json)
+
+
+@app.command("show")
+def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Json = False) -> None:
+    """Show a run, also while it is still going on."""
+    from dtrain.display.console import publish
+    from dtrain.display.results import describe_run_report, describe_seeds_report
+    from dtrain.workflows.show import RunReport, show
+
+    report = show(runs_dir, run)
+    if isinstance(report, RunReport):
+        publish(report, describe_run_report, as_json=as_json)
+    else:
+        publish(report, describe_seeds_report, as_json=as_json)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    run: Run = None,
+    split: Annotated[Literal["test", "validation"], typer.Option(help="Which images.")] = "test",
+    runs_dir: RunsDir = Path("runs"),
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a trained model gets right and wrong, class by class, with its worst mistakes."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("looking for the run")
+        from dtrain.display.results import describe_evaluation
+        from dtrain.workflows.evaluate import EvaluationOptions, evaluate
+
+        report = evaluate(runs_dir, run, EvaluationOptions(split, device, data_dir), observer)
+    publish(report, describe_evaluation, as_json=as_json)
+
+
+@app.command("data")
+def data_command(
+    action: Annotated[Literal["status", "fetch", "import"], typer.Argument(help="What to do.")] = "status",
+    source: Annotated[str | None, typer.Argument(metavar="NAME|PATH", help="What to fetch or import.")] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say where the known data sets are; fetch NAME; or import a copy from PATH, for a machine without network."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+    from dtrain.display.results import describe_data
+    from dtrain.workflows.data import fetch, import_copy, status
+
+    if (source is None) != (action == "status"):
+        expected = "`dtrain data status`, `dtrain data fetch NAME` or `dtrain data import PATH`"
+        raise UsageError(f"got {' '.join(filter(None, [action, source]))!r}; expected {expected}", where="dtrain data")
+    with progress(quiet=quiet) as observer:
+        if source is None:
+            report = status(data_dir)
+        else:
+            report = fetch(source, data_dir, observer) if action == "fetch" else import_copy(Path(source))
+    publish(report, describe_data, as_json=as_json)
+
+
+def split_configuration(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Returns the experiment file, if there is one, and the overrides that follow it."""
+    if arguments and ("=" not in arguments[0] or Path(arguments[0]).exists()):
+        return Path(arguments[0]), list(arguments[1:])
+    return None, list(arguments)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the command to stop; the work is unwound as after Ctrl-C.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+class _Interrupted(DtrainError):
+    name = "interrupted"
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("interrupted")
+        self.exit_code = exit_code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; every failure is told in one way and has its own exit code.
+
+    Args:
+        arguments: What follows ``dtrain``; None takes it from the command line.
+
+    Returns:
+        The exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    command = typer.main.get_command(app)
+    try:
+        with _signals_unwind(), command.make_context("dtrain", given) as context:
+            command.invoke(context)
+        return 0
+    except typer.Exit as end:
+        return end.exit_code
+    except BrokenPipeError:
+        # what is left in the buffer must not fail a second time when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        return _explain(error, as_json="--json" in given)
+
+
+def _explain(error: BaseException, *, as_json: bool) -> int:
+    from dtrain.display.console import publish_failure
+
+    failure = _to_failure(error)
+    publish_failure(failure, getattr(error, "__notes__", ()), as_json=as_json)
+    return failure.exit_code
+
+
+def _to_failure(error: BaseException) -> DtrainError:
+    if isinstance(error, DtrainError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return _Interrupted(error.exit_code if isinstance(error, Stopped) else 128 + signal.SIGINT)
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "dtrain"
+        return UsageError(error.format_message(), hint=f"see `{path} --help`")
+    if isinstance(error, OSError):
+        return EnvironmentProblem(error.strerror or str(error), where=str(error.filename or ""))
+    traceback.print_exception(error)
+    return DtrainError(f"{type(error).__name__}: {error}", hint="this is a bug in dtrain: please report it")
+
+
+@contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Turns Ctrl-C, a request to end and a lost terminal into `Stopped`; a second one ends the process at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Stopped(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # a signal that is ignored stays ignored: nohup asks for it
+    watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in watched:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in watched.items():
+            signal.signal(number, handler)

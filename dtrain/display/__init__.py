@@ -1,0 +1,1 @@
+"""Results and progress for people to read; the only package that imports Rich."""

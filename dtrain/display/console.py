@@ -1,0 +1,121 @@
+"""The two streams of a command: results go to stdout, progress, warnings and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from dtrain.errors import DtrainError
+from dtrain.quoting import printable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Result = TypeVar("Result", bound="DataclassInstance")
+
+WIDTH_OF_PIPES = 120
+"""Columns where nobody says how many there are, so that tables keep all of theirs."""
+
+
+class _SideConsole(Console):
+    """Progress and warnings: training goes on where nobody reads them any more."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+def stdout() -> Console:
+    """Returns the console for results; what the stream's encoding lacks is spelled out."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return Console(**_options(sys.stdout))
+
+
+def stderr() -> Console:
+    """Returns the console for progress, warnings and errors."""
+    return _SideConsole(stderr=True, **_options(sys.stderr))
+
+
+def terminal() -> Console:
+    """Returns a console on a descriptor of its own, which still shows when the one of stderr is silenced for a while.
+
+    TensorFlow's C++ parts write to the latter while they start.
+    """
+    stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors)
+    return _SideConsole(file=stream, **_options(stream))
+
+
+def _options(stream: Any) -> dict[str, Any]:
+    known = "COLUMNS" in os.environ or (stream is not None and stream.isatty())
+    return {"highlight": False, "markup": False, "emoji": False, "width": None if known else WIDTH_OF_PIPES}
+
+
+def literal(text: object) -> str:
+    """Returns the text with control characters spelled out, so that no name can steer a terminal."""
+    return "\n".join(map(printable, str(text).split("\n")))
+
+
+def publish(result: Result, describe: Callable[[Result], Iterable[RenderableType]], *, as_json: bool) -> None:
+    """Prints a result on stdout: for people, or as exactly one JSON document.
+
+    Args:
+        result: A frozen result of a workflow.
+        describe: Makes it readable, part by part.
+        as_json: Whether a program reads it.
+    """
+    if as_json:
+        print(json.dumps(asdict(result), default=_to_plain, indent=2, allow_nan=False), flush=True)
+        return
+    console = stdout()
+    for part in describe(result):
+        # a path that is cut into lines cannot be copied
+        console.print(part, soft_wrap=isinstance(part, str))
+
+
+def publish_failure(failure: DtrainError, notes: Iterable[str], *, as_json: bool) -> None:
+    """Prints what went wrong: on stderr for people, or on stdout as exactly one JSON document.
+
+    Args:
+        failure: What went wrong.
+        notes: What else to know, such as where the run folder is.
+        as_json: Whether a program reads it.
+    """
+    if as_json:
+        problems = [{"where": one.where, "message": one.message, "hint": one.hint} for one in failure.problems]
+        error = {"name": failure.name, "exit_code": failure.exit_code, "problems": problems, "notes": list(notes)}
+        print(json.dumps({"error": error}, indent=2), flush=True)
+        return
+    console = stderr()
+    for problem in failure.problems:
+        console.print(_labelled("error", "bold red", problem), soft_wrap=True)
+        if problem.hint:
+            console.print(_labelled("hint", "cyan", problem.hint), soft_wrap=True)
+    for note in notes:
+        console.print(literal(note), soft_wrap=True)
+
+
+def warning(text: str) -> Text:
+    """Returns a warning as it is shown."""
+    return _labelled("warning", "yellow", text)
+
+
+def _labelled(label: str, style: str, text: object) -> Text:
+    return Text.assemble((f"{label}:", style), " ", literal(text))
+
+
+def _to_plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"got {type(value).__name__}; expected something that JSON knows")

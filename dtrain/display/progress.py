@@ -1,0 +1,226 @@
+"""How a command goes on while it works: a live table on a terminal, plain lines elsewhere, or nothing but warnings."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from dtrain.display.console import literal, stderr, terminal, warning
+from dtrain.display.tables import EpochTable, duration, number, percent
+
+if TYPE_CHECKING:
+    from dtrain.training import EpochMetrics
+
+KEPT_EPOCHS = 15
+LINES_AROUND_TABLE = 9
+"""Headings, sparklines, progress and the prompt, which must fit on the terminal beside the epochs."""
+
+
+class QuietProgress:
+    """Shows nothing but warnings, and knows where the run folder is.
+
+    Args:
+        console: Where to show it.
+        seeds: How many seeds will be trained.
+    """
+
+    def __init__(self, console: Console, seeds: int) -> None:
+        self.console, self.seeds = console, seeds
+        self.folder: Path | None = None
+        self.seed = self.seeds_begun = self.epochs = 0
+
+    def start(self) -> None:
+        """Shows nothing."""
+
+    def finish(self) -> None:
+        """Shows nothing."""
+
+    def on_phase(self, text: str) -> None:
+        """Shows nothing."""
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Shows nothing."""
+
+    def on_warning(self, text: str) -> None:
+        """Shows the warning."""
+        self.console.print(warning(text), soft_wrap=True)
+
+    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+        """Takes note of the folder."""
+        self.folder, self.seed, self.epochs = folder, seed, epochs
+        self.seeds_begun += 1
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Shows nothing."""
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Shows nothing."""
+
+    def _title(self) -> str:
+        of_seeds = f" ({self.seeds_begun} of {self.seeds})" if self.seeds > 1 else ""
+        return f"{literal(self.folder)}, seed {self.seed}{of_seeds}"
+
+
+class PlainProgress(QuietProgress):
+    """Shows one line an epoch, for files and pipes."""
+
+    def on_phase(self, text: str) -> None:
+        """Shows what begins."""
+        self._say(literal(text))
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Shows the end of each download: a line for every block would be too many."""
+        if done == total:
+            self._say(f"downloaded {literal(label)}, {done:,} bytes")
+
+    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+        """Shows where the run folder is."""
+        super().on_training(folder, seed, epochs, total_steps)
+        self._say(f"training {self._title()}: up to {epochs} epochs, {total_steps:,} steps")
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Shows the epoch."""
+        self._say(
+            f"epoch {metrics.epoch}/{self.epochs}  loss {number(metrics.loss)}  val loss "
+            f"{number(metrics.val_loss)}  accuracy {percent(metrics.accuracy)}  val accuracy "
+            f"{percent(metrics.val_accuracy)}  learning rate {metrics.learning_rate:#.3g}  {duration(seconds)}"
+        )
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True)
+
+
+class LiveProgress(QuietProgress):
+    """Shows a table of epochs that grows in place, with sparklines, progress and time left."""
+
+    def __init__(self, console: Console, seeds: int) -> None:
+        super().__init__(console, seeds)
+        self._phase, self._rows = "", list[dict[str, Any]]()
+        self._step, self._total_steps, self._first = 0, 0, (0, 0.0)
+        self._spinner = Spinner("dots")
+        self._live = Live(self, console=console, refresh_per_second=8)
+
+    def start(self) -> None:
+        """Begins to draw."""
+        self._live.start()
+
+    def finish(self) -> None:
+        """Leaves the table on the terminal, without spinner and bar."""
+        self._phase, self._total_steps = "", 0
+        self._live.stop()
+
+    def on_phase(self, text: str) -> None:
+        """Shows what begins, with a spinner."""
+        self._phase = literal(text)
+        self._live.refresh()
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Shows how much has arrived."""
+        of_total = f" of {total / 1e6:.1f}" if total else ""
+        self._phase = f"downloading {literal(label)}: {done / 1e6:.1f}{of_total} MB"
+
+    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+        """Begins a table, in place of the one of the seed before."""
+        self._leave_line_of_seed()
+        super().on_training(folder, seed, epochs, total_steps)
+        self._phase, self._rows, self._step, self._total_steps = "", [], 0, total_steps
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Moves the bar."""
+        if self._step == 0:
+            # before it there is the compilation, which says nothing about the steps to come
+            self._first = (step, time.monotonic())
+        self._step = step
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Adds a line to the table."""
+        self._rows.append(asdict(metrics) | {"seconds": seconds})
+        self._live.refresh()
+
+    def _leave_line_of_seed(self) -> None:
+        if self._rows:
+            best = min(self._rows, key=lambda one: one["val_loss"])
+            self.console.print(
+                f"seed {self.seed}: {len(self._rows)} epochs, lowest val loss {number(best['val_loss'])} "
+                f"in epoch {best['epoch']} with val accuracy {percent(best['val_accuracy'])}"
+            )
+
+    def __rich__(self) -> RenderableType:
+        """Returns what the terminal shows now."""
+        if self.folder is None:
+            return self._spinning()
+        kept = max(1, min(KEPT_EPOCHS, self.console.height - LINES_AROUND_TABLE))
+        parts: list[RenderableType] = [Text(self._title(), style="bold", no_wrap=True, overflow="ellipsis")]
+        parts.append(EpochTable(self._rows, kept))
+        if self._phase:
+            parts.append(self._spinning())
+        elif self._total_steps:
+            parts.append(self._bar())
+        return Group(*parts)
+
+    def _spinning(self) -> RenderableType:
+        if not self._phase:
+            return Group()
+        self._spinner.update(text=Text(self._phase, no_wrap=True, overflow="ellipsis"))
+        return self._spinner
+
+    def _bar(self) -> RenderableType:
+        line = Table.grid(padding=(0, 1), expand=False)
+        epoch = min(len(self._rows) + 1, self.epochs)
+        bar = ProgressBar(total=self._total_steps, completed=self._step, width=max(10, self.console.width // 3))
+        line.add_row(f"epoch {epoch} of {self.epochs}", bar, f"{self._step / self._total_steps:.0%}", self._time_left())
+        return line
+
+    def _time_left(self) -> str:
+        first_step, began = self._first
+        if self._step <= first_step:
+            return ""
+        left = (time.monotonic() - began) / (self._step - first_step) * (self._total_steps - self._step)
+        return f"up to {duration(left)} left"
+
+
+@contextmanager
+def progress(*, quiet: bool, seeds: int = 1) -> Iterator[QuietProgress]:
+    """Shows how a workflow goes on; what ends it early is told where the run folder is.
+
+    Args:
+        quiet: Whether to show nothing but warnings.
+        seeds: How many seeds will be trained.
+
+    Yields:
+        The observer for the workflow.
+    """
+    observer = _choose(quiet, seeds)
+    try:
+        observer.start()
+        yield observer
+    except BaseException as error:
+        if observer.folder:
+            error.add_note(f"what was measured until then is in {observer.folder}")
+        raise
+    finally:
+        # the terminal may be gone
+        with suppress(OSError):
+            observer.finish()
+
+
+def _choose(quiet: bool, seeds: int) -> QuietProgress:
+    console = stderr()
+    if quiet:
+        return QuietProgress(console, seeds)
+    # FORCE_COLOR makes Rich take a pipe for a terminal
+    if console.is_interactive and console.file.isatty() and "CI" not in os.environ:
+        return LiveProgress(terminal(), seeds)
+    return PlainProgress(console, seeds)

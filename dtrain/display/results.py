@@ -1,0 +1,216 @@
+"""What each workflow found, for people to read, part by part."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dtrain.display.console import literal
+from dtrain.display.tables import EpochTable, duration, number, percent, percent_interval
+from dtrain.runs import CONFIG
+
+if TYPE_CHECKING:
+    from dtrain.session import RunResult, SplitResult
+    from dtrain.workflows.data import DataReport
+    from dtrain.workflows.evaluate import EvaluationReport
+    from dtrain.workflows.run import SeedsResult
+    from dtrain.workflows.show import RunReport, SeedsReport, Status
+    from dtrain.workflows.validate import ValidationReport
+
+Parts = Iterator[RenderableType]
+"""Strings are printed as they are, however long; anything else is fitted to the terminal."""
+
+DEFAULT_RUNS_DIR = Path("runs")
+MOST_CLASSES_IN_TEXT = 20
+MISTAKES_IN_TEXT = 5
+
+
+def describe_run(result: RunResult) -> Parts:
+    """Yields how good the model is, and what to do next."""
+    yield f"run folder {literal(result.folder)}"
+    yield from _describe_result(result)
+    yield _next(f"dtrain evaluate {_reference(result.folder)}", "what it gets wrong")
+    yield _next(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
+
+
+def describe_seeds(result: SeedsResult) -> Parts:
+    """Yields a line for each seed, the means with their intervals, and what to do next."""
+    yield f"run folder {literal(result.folder)}"
+    yield from _describe_seeds(result)
+    yield _next(f"dtrain show {_reference(result.folder)}", "the same again, and where the pictures are")
+
+
+def describe_validation(report: ValidationReport) -> Parts:
+    """Yields the resolved experiment as the text of a file, with what else there is to say as comments."""
+    epochs = report.experiment.training.epochs
+    sizes = "parameters and steps depend on the images, which were not read"
+    if report.parameters is not None and report.steps_per_epoch is not None:
+        sizes = (
+            f"{report.parameters:,} parameters; up to {report.steps_per_epoch:,} steps an epoch, "
+            f"{report.steps_per_epoch * epochs:,} in all"
+        )
+    yield f"# {literal(report.source)} is right"
+    yield f"# {sizes}"
+    for notice in report.notices:
+        yield f"# notice: {literal(notice)}"
+    yield literal(report.resolved.rstrip("\n"))
+
+
+def describe_run_report(report: RunReport) -> Parts:
+    """Yields how a run is doing, its epochs, its result where it has one, and where its pictures are."""
+    done = f"epoch {len(report.metrics)} of {report.epochs}"
+    yield from _describe_status(report.folder, report.status, f"{done}, seed {report.seed}")
+    epochs = [
+        dict(one, seconds=report.seconds[number]) if number < len(report.seconds) else one
+        for number, one in enumerate(report.metrics)
+    ]
+    yield EpochTable(epochs)
+    if report.result:
+        yield from _describe_result(report.result)
+    for picture in report.pictures:
+        yield f"picture {literal(picture)}"
+
+
+def describe_seeds_report(report: SeedsReport) -> Parts:
+    """Yields how a run of several seeds is doing, a line for each seed, the means, and where the pictures are."""
+    yield from _describe_status(report.folder, report.status, f"{len(report.runs)} seeds begun")
+    for run in report.runs:
+        if run.result is None:
+            yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}"
+    if report.result:
+        yield from _describe_seeds(report.result)
+    for run in report.runs:
+        for picture in run.pictures:
+            yield f"picture {literal(picture)}"
+
+
+def describe_evaluation(report: EvaluationReport) -> Parts:
+    """Yields how good a model is, class by class, what it takes for what, and its worst mistakes."""
+    yield f"model of {literal(report.run)}"
+    yield _accuracy(f"{report.split} accuracy", report.overall, report.images)
+    yield Text(f"{report.split} loss {number(report.overall.loss)}")
+    yield Text()
+    yield _class_table(report)
+    if len(report.classes) <= MOST_CLASSES_IN_TEXT:
+        yield Text("\nimages of each class (line) taken for each class (column)")
+        yield _confusion_table(report)
+    yield Text("\nthe worst mistakes, by how sure the model was")
+    for one in report.mistakes[:MISTAKES_IN_TEXT]:
+        yield Text(
+            f"{percent(one.probability)}  {literal(one.label)} taken for {literal(one.prediction)}, image {one.image}"
+        )
+    yield f"\npictures and report {literal(report.folder)}"
+
+
+def describe_data(report: DataReport) -> Parts:
+    """Yields where each data set is, and how to get those that are not here."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("data set", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    for one in report.sets:
+        state = Text("verified", "green") if one.verified else Text("missing" if one.path is None else "damaged", "red")
+        where = f"{one.origin} {literal(one.path)}" if one.verified else literal(one.problem)
+        table.add_row(one.name, state, f"{one.size / 1e6:.1f} MB" if one.path else "", where)
+    yield table
+    for one in report.sets:
+        if one.path is None:
+            yield _next(f"dtrain data fetch {one.name}", "download it")
+
+
+def _describe_result(result: RunResult) -> Parts:
+    yield _accuracy("test accuracy", result.test)
+    yield _accuracy("validation accuracy", result.validation)
+    early = ", stopped early" if result.stopped_early else ""
+    yield Text(f"best epoch {result.best_epoch} of {result.epochs}{early}")
+    trained = f"{duration(result.seconds['train'])} of training ({result.engine})"
+    yield Text(f"{trained}, {duration(sum(result.seconds.values()))} in all; {result.parameters:,} parameters")
+
+
+def _describe_seeds(result: SeedsResult) -> Parts:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("\nseed", "validation\naccuracy", "test\naccuracy", "best\nepoch", "\nepochs", "training\nseconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in result.runs:
+        accuracies = percent(run.validation.accuracy), percent(run.test.accuracy)
+        table.add_row(str(run.seed), *accuracies, str(run.best_epoch), str(run.epochs), f"{run.seconds['train']:.1f}")
+    yield table
+    seeds = f"{len(result.runs)} seeds" if len(result.runs) > 1 else "1 seed"
+    for name, mean, interval in (
+        ("test", result.test_accuracy, result.test_interval),
+        ("validation", result.validation_accuracy, result.validation_interval),
+    ):
+        ends = f"95% interval {percent_interval(interval)}, " if interval else ""
+        yield Text.assemble((f"mean {name} accuracy {percent(mean)}", "bold"), f" ({ends}{seeds})")
+    if result.diverged:
+        yield Text(f"{result.diverged} seeds diverged; the means leave them out, so they flatter", "yellow")
+    yield Text(
+        "The intervals cover the chance of the seed: first weights, order of the images, noise. They do not cover "
+        "the chance of which images were held out."
+        if result.test_interval
+        else "One seed says nothing about the spread over seeds."
+    )
+
+
+def _describe_status(folder: Path, status: Status, done: str) -> Parts:
+    colours = {"completed": "green", "created": "blue", "running": "blue"}
+    yield Text.assemble((literal(folder), "bold"), ": ", (status.state, colours.get(status.state, "red")), f", {done}")
+    heard = f"last heartbeat {status.heartbeat[:19].replace('T', ' ')} UTC, {duration(status.heartbeat_age)} ago"
+    if status.state in ("created", "running"):
+        yield Text(f"process {status.pid} on {literal(status.host)}; {heard}")
+    elif status.state == "died":
+        yield Text(f"process {status.pid} is gone from {literal(status.host)}; {heard}")
+    if status.reason:
+        yield Text(literal(status.reason))
+
+
+def _accuracy(name: str, split: SplitResult, images: int | None = None) -> Text:
+    interval = f"95% interval {percent_interval(split.accuracy_interval)}"
+    if images is not None:
+        interval += f", {images:,} images"
+    return Text.assemble((f"{name} {percent(split.accuracy)}", "bold"), f" ({interval})")
+
+
+def _class_table(report: EvaluationReport) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("class", overflow="fold")
+    for heading in ("images", "accuracy", "95% interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in report.classes:
+        accuracy = percent(one.accuracy) if one.accuracy is not None else ""
+        interval = percent_interval(one.accuracy_interval) if one.accuracy_interval else ""
+        table.add_row(literal(one.name), f"{one.images:,}", accuracy, interval)
+    return table
+
+
+def _confusion_table(report: EvaluationReport) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for label in range(len(report.classes)):
+        table.add_column(str(label), justify="right", no_wrap=True)
+    for label, (one, row) in enumerate(zip(report.classes, report.confusion, strict=True)):
+        cells = [
+            Text(str(count) if count else ".", "bold" if column == label else "") for column, count in enumerate(row)
+        ]
+        table.add_row(f"{label} {literal(one.name)}", *cells)
+    return table
+
+
+def _reference(folder: Path) -> str:
+    """How a command finds the run: by its name where no --runs-dir is needed, else by its path."""
+    return _quoted(Path(folder.name) if folder.parent == DEFAULT_RUNS_DIR else folder)
+
+
+def _quoted(path: Path) -> str:
+    return literal(shlex.quote(str(path)))
+
+
+def _next(command: str, purpose: str) -> str:
+    return f"next: {command}  # {purpose}"

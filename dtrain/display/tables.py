@@ -1,0 +1,116 @@
+"""Numbers, sparklines and the table of epochs, which the live display and `dtrain show` share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from dtrain.statistics import Interval
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+SPARKLINE_WIDTH = 18
+Metrics = Mapping[str, Any]
+
+
+def percent(share: float) -> str:
+    """Returns a share as per cent, with the two decimals that 10,000 images support."""
+    return f"{share:.2%}"
+
+
+def percent_interval(interval: Interval) -> str:
+    """Returns the two ends of an interval of shares, in per cent."""
+    return f"{100 * interval.low:.2f} to {100 * interval.high:.2f}"
+
+
+def number(value: float, decimals: int = 4) -> str:
+    """Returns a loss or norm, short also where it has exploded."""
+    return f"{value:.{decimals}f}" if abs(value) < 1000 else f"{value:.2e}"
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration as a person would say it."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def sparkline(values: Sequence[float], width: int = SPARKLINE_WIDTH) -> str:
+    """Returns a curve of one character a value from lowest to highest; means of neighbours where space is short."""
+    if len(values) > width:
+        edges = [round(position * len(values) / width) for position in range(width + 1)]
+        values = [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in values)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the epoch table.
+
+    Args:
+        heading: In two lines.
+        cell: From the metrics of an epoch to text.
+        width: Characters it takes.
+    """
+
+    heading: str
+    cell: Callable[[Metrics], str]
+    width: int = 8
+
+
+_COLUMNS = (
+    _Column("\nepoch", lambda one: str(one["epoch"]), 5),
+    _Column("\nloss", lambda one: number(one["loss"]), 6),
+    _Column("val\nloss", lambda one: number(one["val_loss"]), 6),
+    _Column("\naccuracy", lambda one: percent(one["accuracy"])),
+    _Column("val\naccuracy", lambda one: percent(one["val_accuracy"])),
+    _Column("learning\nrate", lambda one: f"{one['learning_rate']:#.3g}"),
+    _Column("\nmomentum", lambda one: "" if one["momentum"] is None else f"{one['momentum']:.3f}"),
+    _Column("gradient\nnorm", lambda one: number(one["gradient_norm"], 2)),
+    _Column("\nseconds", lambda one: f"{one['seconds']:.2f}", 7),
+)
+"""Where the terminal is narrow, the last ones are left out."""
+_GAP = 2
+
+
+@dataclass(frozen=True)
+class EpochTable:
+    """The last epochs as a table that fits the terminal, and all of them as sparklines.
+
+    Args:
+        epochs: The metrics of each epoch, and the seconds it took.
+        shown: How many of the last ones get a line; None is all.
+    """
+
+    epochs: Sequence[Metrics]
+    shown: int | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.epochs:
+            return
+        columns = [one for one in _COLUMNS if any(one.cell(epoch) for epoch in self.epochs)]
+        while sum(one.width + _GAP for one in columns) - _GAP > options.max_width and len(columns) > 1:
+            columns.pop()
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(column.heading, justify="right", min_width=column.width, no_wrap=True)
+        lowest = min(epoch["val_loss"] for epoch in self.epochs)
+        for epoch in self.epochs[-(self.shown or len(self.epochs)) :]:
+            style = "bold green" if epoch["val_loss"] == lowest else ""
+            table.add_row(*(column.cell(epoch) for column in columns), style=style)
+        yield table
+        if len(self.epochs) > 1 and not options.ascii_only:
+            yield self._curves()
+
+    def _curves(self) -> Text:
+        losses = sparkline([one["loss"] for one in self.epochs])
+        accuracies = sparkline([one["val_accuracy"] for one in self.epochs])
+        return Text.assemble("loss ", (losses, "magenta"), "  val accuracy ", (accuracies, "green"))

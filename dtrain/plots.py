@@ -1,0 +1,203 @@
+"""Results to pictures: the only module that draws, on figures of its own, without pyplot and its global state."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from dtrain.runs import RunFolder
+
+Array = npt.NDArray[Any]
+
+DOTS_PER_INCH = 100
+MARGINS = {"w_pad": 0.08, "h_pad": 0.08}
+"""In inches."""
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
+"""Names and titles are shown as they are: a dollar sign begins no formula."""
+TRAINING: dict[str, Any] = {"color": "#1f4e79", "linestyle": "-", "linewidth": 1.8, "markersize": 5}
+VALIDATION: dict[str, Any] = {"color": "#d95f02", "linestyle": "--", "linewidth": 1.8, "markersize": 5}
+BEST: dict[str, Any] = {"color": "black", "marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none"}
+RAW: dict[str, Any] = {"color": "#a9bcd0", "linestyle": "-", "linewidth": 0.7}
+MARKED_EPOCHS = 30
+"""Up to so many epochs each has a marker; a single epoch would be invisible without."""
+LOGARITHMIC_SPAN = 100
+SMOOTHED_SHARE = 0.02
+LONGEST_NAME = 16
+COUNTED_CLASSES = 30
+"""Up to so many classes the cells have room for counts."""
+FEWEST_COLUMNS, GALLERY_COLUMNS, GALLERY_IMAGES = 3, 6, 24
+CAPTION_WIDTH = 20
+TITLE_LETTERS_PER_INCH = 7
+
+
+def plot_curves(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], path: Path, title: str) -> None:
+    """Draws how training went, 1100 x 800 pixels, into a PNG file.
+
+    Args:
+        metrics: The lines of metrics.jsonl, at least one.
+        steps: The arrays of steps.npz, each [steps].
+        path: The file; replaced as a whole.
+        title: What stands above.
+    """
+    _save(curves_figure(metrics, steps, title), path)
+
+
+def plot_confusion(matrix: Array, class_names: Sequence[str], path: Path, title: str) -> None:
+    """Draws how many images of each class were taken for each class into a PNG file.
+
+    Args:
+        matrix: int [classes, classes]: true classes are rows, predicted classes columns.
+        class_names: A name for each class.
+        path: The file; replaced as a whole.
+        title: What stands above.
+    """
+    _save(confusion_figure(matrix, class_names, title), path)
+
+
+def plot_gallery(images: Array, captions: Sequence[str], path: Path, title: str) -> None:
+    """Draws up to 24 images with a caption below each into a PNG file.
+
+    Args:
+        images: [images, height, width] or [images, height, width, 3], in [0, 1].
+        captions: One for each image.
+        path: The file; replaced as a whole.
+        title: What stands above.
+    """
+    _save(gallery_figure(images, captions, title), path)
+
+
+def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], title: str) -> Figure:
+    """Returns the picture of `plot_curves`: loss, accuracy, learning rate, and momentum or gradient norm."""
+    figure = _empty_figure(11, 8, title)
+    figure.set_layout_engine("constrained", **MARGINS)
+    panels = figure.subplots(2, 2)
+    _draw_epochs(panels[0, 0], metrics, "loss", "cross-entropy loss")
+    _draw_epochs(panels[0, 1], metrics, "accuracy", "accuracy")
+    rates = np.asarray(steps["learning_rate"])
+    _draw_steps(panels[1, 0], rates, "learning rate", logarithmic=_span(rates) > LOGARITHMIC_SPAN)
+    momentum = np.asarray(steps.get("momentum", ()))
+    if np.unique(momentum).size > 1:
+        _draw_steps(panels[1, 1], momentum, "momentum", logarithmic=False)
+    else:
+        _draw_steps(panels[1, 1], np.asarray(steps["gradient_norm"]), "gradient norm", logarithmic=True, smooth=True)
+    return figure
+
+
+def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> Figure:
+    """Returns the picture of `plot_confusion`: counts in the cells, coloured by their share of the true class."""
+    classes = len(class_names)
+    side = float(np.clip(3.2 + 0.6 * classes, 6, 16))
+    figure = _empty_figure(side + 1, side, title)
+    figure.set_layout_engine("compressed", **MARGINS)
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    # The square root of the share: on a linear scale all mistakes are white.
+    picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
+    figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.7, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    shown = range(0, classes, -(-classes // COUNTED_CLASSES))
+    names = [_shorten(class_names[index], LONGEST_NAME) for index in shown]
+    axes.set_xticks(shown, names, rotation=45, ha="right", rotation_mode="anchor", **PLAIN)
+    axes.set_yticks(shown, names, **PLAIN)
+    if classes <= COUNTED_CLASSES:
+        for (row, column), count in np.ndenumerate(matrix):
+            color = "white" if shares[row, column] > 0.3 else "black" if count else "0.6"
+            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=9)
+    return figure
+
+
+def gallery_figure(images: Array, captions: Sequence[str], title: str) -> Figure:
+    """Returns the picture of `plot_gallery`."""
+    shown = min(len(images), GALLERY_IMAGES)
+    columns = min(GALLERY_COLUMNS, max(shown, FEWEST_COLUMNS))
+    rows = max(-(-shown // columns), 1)
+    width, height = 1.85 * columns, 2.3 * rows + 0.5
+    figure = _empty_figure(width, height, title)
+    # An automatic layout would make room for long captions at the cost of the images.
+    figure.subplots_adjust(0.1 / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.5 / height, wspace=0.1, hspace=0.35)
+    for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.axis("off")
+        if index < shown:
+            axes.imshow(images[index], cmap="gray", vmin=0, vmax=1)
+            place = {"x": 0.5, "y": -0.05, "ha": "center", "va": "top", "transform": axes.transAxes}
+            axes.text(s=_caption(captions[index]), fontsize=8.5, **place, **PLAIN)
+    return figure
+
+
+def _draw_epochs(axes: Axes, metrics: Sequence[Mapping[str, Any]], measure: str, label: str) -> None:
+    epochs = [one["epoch"] for one in metrics]
+    marker = "o" if len(epochs) <= MARKED_EPOCHS else ""
+    best = min(metrics, key=lambda one: one["val_loss"])
+    axes.plot(epochs, [one[measure] for one in metrics], label="training", marker=marker, **TRAINING)
+    axes.plot(epochs, [one[f"val_{measure}"] for one in metrics], label="validation", marker=marker, **VALIDATION)
+    axes.plot(best["epoch"], best[f"val_{measure}"], label=f"lowest validation loss: epoch {best['epoch']}", **BEST)
+    axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+    _label(axes, "epoch", label)
+    axes.legend(loc="best")
+
+
+def _draw_steps(axes: Axes, values: Array, label: str, *, logarithmic: bool, smooth: bool = False) -> None:
+    axes.plot(np.arange(1, len(values) + 1), values, label="each step", **(RAW if smooth else TRAINING))
+    if smooth:
+        window = max(int(SMOOTHED_SHARE * len(values)), 1)
+        means = np.convolve(values, np.ones(window) / window, mode="valid")
+        axes.plot(np.arange(len(means)) + (window + 1) / 2, means, label=f"mean of {window} steps", **TRAINING)
+        axes.legend(loc="best")
+    if logarithmic and np.any(values > 0):
+        axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    _label(axes, "step", label)
+
+
+def _label(axes: Axes, x: str, y: str) -> None:
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _span(values: Array) -> float:
+    positive = values[values > 0]
+    return float(positive.max() / positive.min()) if positive.size else 1.0
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _shorten(text: str, width: int) -> str:
+    """Cuts out the middle: names that begin alike often end differently, and a caption ends with a probability."""
+    text = _printable(text)
+    head = width // 2
+    return text if len(text) <= width else f"{text[:head]}…{text[head + 1 - width :]}"
+
+
+def _caption(text: str) -> str:
+    """Breaks into two lines, the second one empty where one is enough, so that captions in a row stand level."""
+    text = _shorten(text, 2 * CAPTION_WIDTH)
+    lines = textwrap.wrap(text, CAPTION_WIDTH)
+    if len(lines) > 2:
+        lines = [text[:CAPTION_WIDTH], text[CAPTION_WIDTH:]]
+    return "\n".join([*lines, "", ""][:2])
+
+
+def _empty_figure(width: float, height: float, title: str) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
+    figure.suptitle(_shorten(title, int(TITLE_LETTERS_PER_INCH * width)), fontsize=14, **PLAIN)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with RunFolder.replace_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)

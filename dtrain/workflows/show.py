@@ -1,0 +1,171 @@
+"""`dtrain show`: what a run folder says, also while the run is still going on or after it died."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from dtrain.config import parse_experiment
+from dtrain.errors import RunConflictError
+from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.session import RunResult
+from dtrain.statistics import mean_interval
+from dtrain.workflows.run import SeedsResult
+
+_RESULT = TypeAdapter(RunResult)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run is doing.
+
+    Args:
+        state: As in the run's status file, or ``died``: it says running, but its process is gone.
+        pid: The process that trains or trained.
+        host: The machine of that process.
+        heartbeat: When it was last heard of, in UTC and ISO 8601.
+        heartbeat_age: Seconds since then.
+        reason: Why it failed or diverged; empty where it did not.
+    """
+
+    state: str
+    pid: int
+    host: str
+    heartbeat: str
+    heartbeat_age: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run folder.
+
+    Args:
+        folder: The folder.
+        status: How the run is doing.
+        seed: Its seed.
+        epochs: Epochs planned.
+        metrics: What was measured in each epoch that has ended.
+        seconds: How long each of them took.
+        result: How it ended; None as long as it has not, or where it never will.
+        pictures: The pictures in the folder.
+    """
+
+    folder: Path
+    status: Status
+    seed: int
+    epochs: int
+    metrics: tuple[dict[str, Any], ...]
+    seconds: tuple[float, ...]
+    result: RunResult | None
+    pictures: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class SeedsReport:
+    """A folder of several seeds.
+
+    Args:
+        folder: The folder.
+        status: How the whole of it is doing.
+        runs: A report for each seed begun.
+        result: Means over the seeds that have ended; None as long as there are none.
+    """
+
+    folder: Path
+    status: Status
+    runs: tuple[RunReport, ...]
+    result: SeedsResult | None
+
+
+def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
+    """Reads a run folder.
+
+    Args:
+        runs_dir: Folder of all run folders.
+        run: Name or path of the run; None for the latest.
+
+    Raises:
+        UsageError: There is no such run.
+        RunConflictError: A file of the run is missing or damaged.
+    """
+    folder = find_run(runs_dir, run)
+    seeds = folder.seed_folders()
+    return _seeds_report(folder, seeds) if seeds else _run_report(folder)
+
+
+def _run_report(folder: RunFolder) -> RunReport:
+    status = _status(folder)
+    experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
+    return RunReport(
+        folder=folder.path,
+        status=status,
+        seed=experiment.seed,
+        epochs=experiment.training.epochs,
+        metrics=tuple(folder.read_metrics()),
+        seconds=tuple(one["seconds"] for one in folder.read_timing()),
+        result=_result(folder) if status.state == "completed" else None,
+        # a name with a dot is still being written
+        pictures=tuple(sorted(folder.path.rglob("[!.]*.png"))),
+    )
+
+
+def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
+    runs = tuple(_run_report(seed) for seed in seeds if seed.created())
+    results = tuple(run.result for run in runs if run.result)
+    diverged = sum(run.status.state == "diverged" for run in runs)
+    return SeedsReport(folder.path, _status(folder), runs, _means(folder.path, results, diverged))
+
+
+def _means(folder: Path, results: tuple[RunResult, ...], diverged: int) -> SeedsResult | None:
+    if not results:
+        return None
+    validation = mean_interval([one.validation.accuracy for one in results])
+    test = mean_interval([one.test.accuracy for one in results])
+    return SeedsResult(folder, results, diverged, *validation, *test)
+
+
+def _status(folder: RunFolder) -> Status:
+    status = folder.read_status()
+    try:
+        age = (datetime.now(UTC) - datetime.fromisoformat(status["heartbeat"])).total_seconds()
+        found = Status(
+            state=status["state"],
+            pid=int(status["pid"]),
+            host=str(status["host"]),
+            heartbeat=status["heartbeat"],
+            heartbeat_age=max(0.0, age),
+            reason=str(status.get("reason", "")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"status is damaged: {type(error).__name__}: {error}"
+        raise RunConflictError(message, where=str(folder.path)) from error
+    return replace(found, state="died") if _is_dead(found) else found
+
+
+def _is_dead(status: Status) -> bool:
+    """Whether a run that says it is running has no process; of another machine only that machine can tell."""
+    if status.state not in ("created", "running") or status.host != socket.gethostname():
+        return False
+    try:
+        os.kill(status.pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def _result(folder: RunFolder) -> RunResult:
+    try:
+        return _RESULT.validate_python(folder.read_summary() | {"folder": folder.path})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunConflictError(f"summary is damaged at {where}: {first['msg']}", where=str(folder.path)) from error

@@ -1,0 +1,61 @@
+"""`dtrain validate`: check an experiment file and say what it stands for, without training or TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtrain.config import dump_experiment, load_experiment
+from dtrain.data.prepare import split_sizes
+from dtrain.spec import NAMED_DATASETS, Experiment
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """An experiment that is right.
+
+    Args:
+        source: The file, or ``the default experiment``.
+        experiment: With every default filled in.
+        resolved: The same as the text of a file.
+        parameters: About how many weights and biases; None where only the images can tell.
+        steps_per_epoch: Batches in an epoch; an upper bound where `dataset.classes` keeps only some images, None where
+            only the images can tell.
+        notices: What to know about the combination of techniques.
+    """
+
+    source: str
+    experiment: Experiment
+    resolved: str
+    parameters: int | None
+    steps_per_epoch: int | None
+    notices: tuple[str, ...]
+
+
+def validate(config: Path | None, overrides: Sequence[str] = ()) -> ValidationReport:
+    """Checks an experiment as `dtrain run` does before it starts.
+
+    Args:
+        config: The experiment file; None for the default experiment.
+        overrides: ``key.path=value`` from the command line.
+
+    Raises:
+        ConfigError: Everything that is wrong with the file or the overrides.
+        UsageError: An override is not of the form ``key.path=value``.
+    """
+    experiment = load_experiment(config, overrides)
+    parameters, steps = _sizes(experiment)
+    source = "the default experiment" if config is None else str(config)
+    return ValidationReport(source, experiment, dump_experiment(experiment), parameters, steps, experiment.notices())
+
+
+def _sizes(experiment: Experiment) -> tuple[int | None, int | None]:
+    """Parameters and steps an epoch, where the data set is known by name; one's own images are not read."""
+    known = NAMED_DATASETS.get(experiment.dataset.name)
+    if known is None:
+        return None, None
+    classes = len(experiment.dataset.classes or range(known.classes))
+    train, _ = split_sizes(experiment.dataset, known.train)
+    steps = -(-train // experiment.training.batch_size)
+    return experiment.network.parameters(known.image_shape, classes), steps

@@ -1,0 +1,106 @@
+"""The two streams: one JSON document or readable text, and nothing in a name can steer a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.text import Text
+
+from dtrain.display.console import literal, publish, publish_failure, stderr, warning
+from dtrain.errors import ConfigError, DataError, Problem
+from dtrain.spec import Experiment
+
+
+@dataclass(frozen=True)
+class Report:
+    """A result with every type that results hold."""
+
+    folder: Path
+    experiment: Experiment
+    shares: tuple[float, ...]
+
+
+def describe(report: Report) -> Iterator[str | Text]:
+    yield literal(report.folder)
+    yield Text("words " * 30)
+
+
+def report_at(folder: str) -> Report:
+    return Report(Path(folder), Experiment.model_validate({"seed": 3}), (0.5, 0.25))
+
+
+def test_row_59_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    publish(report_at("runs/a"), describe, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["folder"] == "runs/a"
+    assert document["shares"] == [0.5, 0.25]
+    assert document["experiment"]["seed"] == 3
+
+
+def test_a_path_is_never_broken_and_text_is_fitted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    publish(report_at("runs/" + "long" * 30), describe, as_json=False)
+    path, *text = capsys.readouterr().out.splitlines()
+    assert path == "runs/" + "long" * 30
+    assert max(map(len, text)) <= 40
+
+
+def test_row_105_markup_and_escapes_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    failure = DataError("got [red]x[/red] \x1b[31m", where="a\x1b]0;title\x07.npz", hint="see [link=http://x]y[/link]")
+    publish_failure(failure, ["[bold]note"], as_json=False)
+    assert capsys.readouterr().err == (
+        "error: a\\x1b]0;title\\x07.npz: got [red]x[/red] \\x1b[31m\nhint: see [link=http://x]y[/link]\n[bold]note\n"
+    )
+
+
+def test_every_problem_has_its_line_and_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = [Problem("got 1", "a.yaml:1:2 seed", "use 2"), Problem("got 3", "a.yaml:2:2 network")]
+    publish_failure(ConfigError(problems), [], as_json=False)
+    assert capsys.readouterr().err.splitlines() == [
+        "error: a.yaml:1:2 seed: got 1",
+        "hint: use 2",
+        "error: a.yaml:2:2 network: got 3",
+    ]
+
+
+def test_a_failure_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    publish_failure(ConfigError("got 1", where="seed", hint="use 2"), ["the folder"], as_json=True)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {
+        "error": {
+            "name": "config",
+            "exit_code": 3,
+            "problems": [{"where": "seed", "message": "got 1", "hint": "use 2"}],
+            "notes": ["the folder"],
+        }
+    }
+
+
+def test_an_encoding_that_lacks_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    publish(report_at("runs/größe"), describe, as_json=False)
+    assert written.getvalue().startswith(b"runs/gr\\xf6\\xdfe\n")
+
+
+class ClosedPipe(io.StringIO):
+    """A stream that nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_row_58_nobody_reads_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", ClosedPipe())
+    console = stderr()
+    console.print(warning("first"))
+    console.print(warning("second"))

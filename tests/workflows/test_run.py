@@ -1,0 +1,178 @@
+"""`run` from end to end on real images: what a run folder holds, and that equal seeds give equal bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dtrain.config import load_experiment
+from dtrain.data.prepare import Data, prepare
+from dtrain.errors import ConfigError, DivergedError
+from dtrain.runs import RunFolder
+from dtrain.session import RunOptions, RunResult
+from dtrain.spec import Experiment
+from dtrain.workflows.run import SeedsResult, run, run_seeds
+
+
+class Listener:
+    """A RunObserver that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.epochs: list[int] = []
+
+    def on_phase(self, text: str) -> None:
+        """Ignores the phase."""
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Nothing is downloaded in tests."""
+        raise AssertionError("the bundled sample needs no download")
+
+    def on_warning(self, text: str) -> None:
+        """Keeps the warning."""
+        self.warnings.append(text)
+
+    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+        """Ignores the start."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Ignores the step."""
+
+    def on_epoch(self, metrics: Any, seconds: float) -> None:
+        """Keeps the number of the epoch."""
+        self.epochs.append(metrics.epoch)
+
+
+def small(**written: Any) -> Experiment:
+    plain = {
+        "dataset": {"train_limit": 320},
+        "network": [16],
+        "regularizer": "dropout",
+        "training": {"epochs": 2, "engine": "graph", "save": ["keras", "h5"]},
+    }
+    return Experiment.model_validate(plain | written)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """One finished run."""
+    return run(small(), RunOptions(tmp_path_factory.mktemp("runs"), stem="small"), Listener())
+
+
+@pytest.fixture(scope="module")
+def finished_seeds(tmp_path_factory: pytest.TempPathFactory) -> SeedsResult:
+    """The same experiment with three seeds, the first of them the one of `finished`."""
+    return run_seeds(small(), 3, RunOptions(tmp_path_factory.mktemp("runs"), stem="small"), Listener())
+
+
+def test_the_folder_holds_everything_that_was_promised(finished: RunResult) -> None:
+    assert finished.folder.name == "small-1"
+    assert sorted(path.name for path in finished.folder.iterdir()) == [
+        "config.yaml",
+        "curves.png",
+        "metrics.jsonl",
+        "model.h5",
+        "model.keras",
+        "predictions.npz",
+        "status.json",
+        "steps.npz",
+        "summary.json",
+        "timing.jsonl",
+    ]
+
+
+def test_the_summary_agrees_with_the_result(finished: RunResult) -> None:
+    summary = json.loads((finished.folder / "summary.json").read_text())
+    assert summary["test"]["accuracy"] == finished.test.accuracy
+    assert summary["test"]["accuracy_interval"]["low"] < finished.test.accuracy
+    assert summary["engine"] == "graph"
+    assert summary["seed"] == 42
+    assert {"tensorflow", "keras", "numpy", "python", "dtrain"} == set(summary["versions"])
+    assert {"data", "start", "train", "evaluate"} <= set(summary["seconds"])
+    assert len(summary["dataset_digest"]) == 64
+    assert str(finished.folder.parent) not in (finished.folder / "summary.json").read_text()
+
+
+def test_the_status_is_completed(finished: RunResult) -> None:
+    assert RunFolder(finished.folder).read_status()["state"] == "completed"
+
+
+def test_running_the_resolved_config_repeats_the_run(finished: RunResult, tmp_path: Path) -> None:
+    again = run(load_experiment(finished.folder / "config.yaml"), RunOptions(tmp_path), Listener())
+    assert (again.folder / "metrics.jsonl").read_bytes() == (finished.folder / "metrics.jsonl").read_bytes()
+    first, second = (keras.models.load_model(one.folder / "model.keras") for one in (finished, again))
+    for left, right in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_seed_on_the_reused_epoch_equals_a_run_of_its_own(finished_seeds: SeedsResult, tmp_path: Path) -> None:
+    alone = run(small(seed=44), RunOptions(tmp_path), Listener())
+    third = finished_seeds.runs[2]
+    assert third.folder.name == "seed-44"
+    assert (third.folder / "metrics.jsonl").read_bytes() == (alone.folder / "metrics.jsonl").read_bytes()
+    assert (third.folder / "predictions.npz").read_bytes() == (alone.folder / "predictions.npz").read_bytes()
+
+
+def test_seeds_are_summed_up_with_mean_and_interval(finished_seeds: SeedsResult) -> None:
+    accuracies = [one.test.accuracy for one in finished_seeds.runs]
+    assert [one.seed for one in finished_seeds.runs] == [42, 43, 44]
+    assert finished_seeds.test_accuracy == pytest.approx(np.mean(accuracies))
+    half_width = 4.302652729749464 * np.std(accuracies, ddof=1) / np.sqrt(3)
+    assert finished_seeds.test_interval is not None
+    assert finished_seeds.test_interval.high - finished_seeds.test_accuracy == pytest.approx(half_width)
+    assert json.loads((finished_seeds.folder / "summary.json").read_text())["test_accuracy"] == pytest.approx(
+        np.mean(accuracies)
+    )
+
+
+def test_the_saved_models_predict_what_was_recorded(finished: RunResult, data: Data, image_set: Any) -> None:
+    prepared = prepare(small().dataset, image_set)
+    images = prepared.scaling.apply(prepared.test.images)
+    recorded = np.load(finished.folder / "predictions.npz")
+    for suffix in ("keras", "h5"):
+        model = keras.models.load_model(finished.folder / f"model.{suffix}", compile=False)
+        np.testing.assert_allclose(model.predict(images, verbose=0), recorded["probabilities"], atol=1e-6)
+    assert (recorded["labels"] == prepared.test.labels).all()
+
+
+def test_a_diverged_run_keeps_what_it_measured_and_says_so(tmp_path: Path) -> None:
+    wild = small(
+        optimizer={"kind": "sgd", "learning_rate": 1e15}, activation="relu", regularizer=[], schedule="constant"
+    )
+    with pytest.raises(DivergedError):
+        run(wild, RunOptions(tmp_path, name="wild"), Listener())
+    status = RunFolder(tmp_path / "wild").read_status()
+    assert status["state"] == "diverged"
+    assert "gradient norm" in status["reason"]
+    assert (tmp_path / "wild" / "steps.npz").exists()
+
+
+def test_a_batch_larger_than_the_data_leaves_no_folder(tmp_path: Path) -> None:
+    experiment = small(dataset={"classes": [5, 6]}, training={"batch_size": 5000})
+    with pytest.raises(ConfigError, match=r"training\.batch_size"):
+        run(experiment, RunOptions(tmp_path / "runs"), Listener())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    class Impatient(Listener):
+        def on_epoch(self, metrics: Any, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(small(), RunOptions(tmp_path, name="cut"), Impatient())
+    folder = RunFolder(tmp_path / "cut")
+    assert folder.read_status()["state"] == "interrupted"
+    assert [line["epoch"] for line in folder.read_metrics()] == [1]
+
+
+def test_notices_are_shown_once_for_all_seeds(tmp_path: Path) -> None:
+    listener = Listener()
+    run_seeds(small(optimizer="adam", training={"epochs": 1, "engine": "graph"}), 2, RunOptions(tmp_path), listener)
+    assert [text for text in listener.warnings if "no momentum" in text] == listener.warnings
+    assert len(listener.warnings) == 1
