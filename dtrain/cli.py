@@ -71,7 +71,7 @@ def run_command(
         observer.on_phase("checking the experiment")
         from dtrain.config import load_experiment
         from dtrain.display.results import describe_run, describe_seeds
-        from dtrain.session import RunOptions, RunResult
+        from dtrain.run_interface import RunOptions, RunResult
         from dtrain.workflows.run import run, run_seeds
 
         experiment = load_experiment(config, overrides)

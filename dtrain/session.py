@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from dtrain import backend
 from dtrain.config import dump_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DivergedError, Problem
+from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
 from dtrain.spec import Experiment, fit_contradictions
-from dtrain.statistics import Interval, wilson_interval
+from dtrain.statistics import wilson_interval
 from dtrain.techniques.networks import ConvNetwork
 
 if TYPE_CHECKING:
@@ -29,93 +29,6 @@ HEARTBEAT_SECONDS = 2.0
 
 DEEP_ENOUGH_TO_WAIT = 10
 """Hidden layers from which compiling takes so long that a user should be told."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where a run goes and what it trains on, apart from the experiment.
-
-    Args:
-        runs_dir: Folder of all run folders.
-        name: Name of the run folder; None takes the stem and a number.
-        stem: What an automatic name begins with.
-        device: ``auto``, ``cpu`` or ``gpu:N``.
-        data_dir: Folder to look for full data sets in first.
-    """
-
-    runs_dir: Path = Path("runs")
-    name: str | None = None
-    stem: str = "default"
-    device: str = "auto"
-    data_dir: Path | None = None
-
-
-class RunObserver(Protocol):
-    """Whoever shows how a run goes on."""
-
-    def on_phase(self, text: str) -> None:
-        """Called when something starts that takes a while, such as ``starting TensorFlow``."""
-
-    def on_download(self, label: str, done: int, total: int | None) -> None:
-        """Called while data is downloaded, with bytes."""
-
-    def on_warning(self, text: str) -> None:
-        """Called with what the user should know."""
-
-    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
-        """Called when a seed's training begins."""
-
-    def on_progress(self, step: int, total_steps: int) -> None:
-        """Called after each chunk of steps with the steps taken so far."""
-
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
-        """Called after each epoch."""
-
-
-@dataclass(frozen=True)
-class SplitResult:
-    """How good the final model is on one split.
-
-    Args:
-        loss: Mean cross-entropy.
-        accuracy: Share predicted right.
-        accuracy_interval: Wilson's 95% interval of it, which covers the chance of these images only, not of the seed.
-    """
-
-    loss: float
-    accuracy: float
-    accuracy_interval: Interval
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """One finished training.
-
-    Args:
-        folder: The run folder.
-        seed: The seed.
-        best_epoch: Epoch with the best monitored value.
-        epochs: Epochs trained.
-        parameters: Trainable and other parameters of the model.
-        train: The final model on the training images.
-        validation: The final model on the validation images.
-        test: The final model on the test images.
-        seconds: Duration of each phase.
-        engine: ``graph`` or ``xla``.
-        stopped_early: Whether early stopping ended the training.
-    """
-
-    folder: Path
-    seed: int
-    best_epoch: int
-    epochs: int
-    parameters: int
-    train: SplitResult
-    validation: SplitResult
-    test: SplitResult
-    seconds: dict[str, float]
-    engine: str
-    stopped_early: bool
 
 
 class Session:

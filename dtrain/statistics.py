@@ -118,12 +118,11 @@ def _coverage(angle: float, degrees: int) -> float:
 
 
 def _t_quantile_of_many_degrees(probability: float, degrees: int) -> float:
-    """The normal quantile and four corrections: Abramowitz and Stegun 26.7.5."""
+    """The normal quantile and three corrections: Abramowitz and Stegun 26.7.5."""
     x = NormalDist().inv_cdf(probability)
     corrections = (
         (x**3 + x) / 4,
         (5 * x**5 + 16 * x**3 + 3 * x) / 96,
         (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
-        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
     )
     return x + math.fsum(correction / degrees**power for power, correction in enumerate(corrections, start=1))

@@ -18,8 +18,8 @@ import dtrain.workflows.run
 from dtrain import __version__
 from dtrain.cli import main, split_configuration
 from dtrain.errors import DataError
+from dtrain.run_interface import RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
-from dtrain.session import RunOptions, RunResult, SplitResult
 from dtrain.statistics import Interval
 from dtrain.workflows.run import SeedsResult
 

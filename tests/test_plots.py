@@ -21,6 +21,8 @@ from dtrain.plots import (
     plot_gallery,
 )
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 ODD_NAMES = ["$", "a_b^{c", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
 STEPS = {
     "learning_rate": np.linspace(0.1, 0.01, 200, dtype=np.float32),

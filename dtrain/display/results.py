@@ -16,7 +16,7 @@ from dtrain.display.tables import EpochTable, duration, number, percent, percent
 from dtrain.runs import CONFIG
 
 if TYPE_CHECKING:
-    from dtrain.session import RunResult, SplitResult
+    from dtrain.run_interface import RunResult, SplitResult
     from dtrain.workflows.data import DataReport
     from dtrain.workflows.evaluate import EvaluationReport
     from dtrain.workflows.run import SeedsResult

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dtrain.data import manage
 from dtrain.data.manage import SetStatus
-from dtrain.session import RunObserver
+from dtrain.run_interface import RunObserver
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from dtrain.config import parse_experiment
 from dtrain.data.prepare import Data, Split, prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import DataError, ModelFileError
+from dtrain.run_interface import RunObserver, SplitResult
 from dtrain.runs import CONFIG, RunFolder, find_run
-from dtrain.session import RunObserver, SplitResult, split_result
+from dtrain.session import split_result
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval, wilson_interval
 

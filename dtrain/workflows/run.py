@@ -7,8 +7,9 @@ from pathlib import Path
 
 from dtrain.config import dump_experiment
 from dtrain.errors import DivergedError
+from dtrain.run_interface import RunObserver, RunOptions, RunResult
 from dtrain.runs import create_run
-from dtrain.session import RunObserver, RunOptions, RunResult, Session, status_of
+from dtrain.session import Session, status_of
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval, mean_interval
 

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError
+from dtrain.run_interface import RunResult
 from dtrain.runs import CONFIG, RunFolder, find_run
-from dtrain.session import RunResult
 from dtrain.statistics import mean_interval
 from dtrain.workflows.run import SeedsResult
 

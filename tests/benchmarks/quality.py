@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dtrain.config import load_experiment
 from dtrain.display.progress import progress
-from dtrain.session import RunOptions
+from dtrain.run_interface import RunOptions
 from dtrain.workflows.run import run_seeds
 
 SEEDS = 3

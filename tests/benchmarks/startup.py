@@ -20,7 +20,7 @@ import os, sys
 from pathlib import Path
 from dtrain.config import load_experiment
 from dtrain.display.progress import progress
-from dtrain.session import RunOptions
+from dtrain.run_interface import RunOptions
 from dtrain.workflows.run import run
 with progress(quiet=True) as observer:
     observer.on_progress = lambda step, total: os._exit(0)

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 
 from dtrain.data.manage import SetStatus
 from dtrain.display import results
-from dtrain.session import RunResult, SplitResult
+from dtrain.run_interface import RunResult, SplitResult
 from dtrain.statistics import Interval, wilson_interval
 from dtrain.workflows.data import DataReport
 from dtrain.workflows.evaluate import ClassResult, EvaluationReport, Mistake

@@ -20,8 +20,8 @@ from dtrain.config import load_experiment
 from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
 from dtrain.errors import DataError, ModelFileError, UsageError
+from dtrain.run_interface import RunOptions
 from dtrain.runs import RunFolder
-from dtrain.session import RunOptions
 from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, evaluate
 from dtrain.workflows.run import run, run_seeds
 

@@ -13,8 +13,8 @@ import pytest
 from dtrain.config import load_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.errors import ConfigError, DivergedError
+from dtrain.run_interface import RunOptions, RunResult
 from dtrain.runs import RunFolder
-from dtrain.session import RunOptions, RunResult
 from dtrain.spec import Experiment
 from dtrain.workflows.run import SeedsResult, run, run_seeds
 

@@ -16,8 +16,8 @@ from scipy import stats
 
 from dtrain.config import dump_experiment
 from dtrain.errors import RunConflictError, UsageError
+from dtrain.run_interface import RunResult, SplitResult
 from dtrain.runs import RunFolder, State, create_run
-from dtrain.session import RunResult, SplitResult
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval
 from dtrain.workflows.show import RunReport, SeedsReport, show
