@@ -14,7 +14,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from dtrain.runs import RunFolder
+from dtrain.storage import replace_file
 
 Array = npt.NDArray[Any]
 
@@ -168,8 +168,9 @@ def _label(axes: Axes, x: str, y: str) -> None:
 
 
 def _span(values: Array) -> float:
+    """How far the values spread, but for a last few that fall off: 1cycle is a triangle and should look like one."""
     positive = values[values > 0]
-    return float(positive.max() / positive.min()) if positive.size else 1.0
+    return float(positive.max() / np.quantile(positive, 0.1)) if positive.size else 1.0
 
 
 def _printable(text: str) -> str:
@@ -199,5 +200,5 @@ def _empty_figure(width: float, height: float, title: str) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with RunFolder.replace_file(path) as temporary:
+    with replace_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)

@@ -61,11 +61,13 @@ class SplitResult:
         loss: Mean cross-entropy.
         accuracy: Share predicted right.
         accuracy_interval: Wilson's 95% interval of it, which covers the chance of these images only, not of the seed.
+        images: How many there are.
     """
 
     loss: float
     accuracy: float
     accuracy_interval: Interval
+    images: int
 
 
 @dataclass(frozen=True)

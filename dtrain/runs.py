@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import re
-import secrets
 import shutil
 import socket
 import time
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
-
 from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError, did_you_mean
+from dtrain.storage import (
+    Array,
+    append_line,
+    parse,
+    read_arrays,
+    read_json,
+    reading,
+    to_json,
+    write,
+    write_arrays,
+    writing,
+)
 
-Array = npt.NDArray[Any]
 State = Literal["created", "running", "completed", "interrupted", "diverged", "failed"]
 
 CONFIG, STATUS, SUMMARY, CURVES = "config.yaml", "status.json", "summary.json", "curves.png"
+CONFUSION, MISTAKES, EVALUATION = "confusion.png", "mistakes.png", "evaluation.json"
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -35,8 +40,6 @@ LONGEST_STEM = 60
 SHOWN_RUNS = 5
 OWNER_APPEARS_WITHIN = 0.5
 """Seconds in which the owner of a new folder has written its status, for a process that wants the same name."""
-DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
-"""What parsing raises on bytes that are not those written; errors of JSON and UTF-8 are ValueErrors."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +66,26 @@ class RunFolder:
         """Returns where the model is in the format of that suffix."""
         return self.path / f"model.{suffix}"
 
+    def evaluation_folder(self, split: str) -> Path:
+        """Returns where the evaluation of a split is, with its pictures."""
+        return self.path / f"evaluation-{split}"
+
+    def write_evaluation(self, split: str, evaluation: Mapping[str, Any]) -> None:
+        """Writes the evaluation of a split into its folder."""
+        write(self.evaluation_folder(split) / EVALUATION, to_json(evaluation, indent=2))
+
     def write_config(self, text: str) -> None:
         """Writes the resolved experiment, as YAML text."""
-        _write(self.path / CONFIG, text.encode())
+        write(self.path / CONFIG, text.encode())
 
     def read_config(self) -> str:
         """Returns the resolved experiment, as YAML text."""
-        with _reading(self.path / CONFIG):
+        with reading(self.path / CONFIG):
             return (self.path / CONFIG).read_bytes().decode()
 
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Adds the measurements of one epoch; a ValueError if one is not finite."""
-        _append_line(self.path / METRICS, metrics)
+        append_line(self.path / METRICS, metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Returns the measurements of every epoch that has ended."""
@@ -82,7 +93,7 @@ class RunFolder:
 
     def append_timing(self, timing: Mapping[str, Any]) -> None:
         """Adds the durations of one epoch."""
-        _append_line(self.path / TIMING, timing)
+        append_line(self.path / TIMING, timing)
 
     def read_timing(self) -> list[dict[str, Any]]:
         """Returns the durations of every epoch that has ended."""
@@ -90,41 +101,41 @@ class RunFolder:
 
     def write_steps(self, arrays: Mapping[str, Array]) -> None:
         """Writes what was measured at each step: an array [steps] for each measure."""
-        _write_arrays(self.path / STEPS, arrays)
+        write_arrays(self.path / STEPS, arrays)
 
     def read_steps(self) -> dict[str, Array]:
         """Returns what was measured at each step: an array [steps] for each measure."""
-        return _read_arrays(self.path / STEPS)
+        return read_arrays(self.path / STEPS)
 
     def write_predictions(self, probabilities: Array, labels: Array) -> None:
         """Writes the model's probabilities [images, classes] and the true labels [images] of the test images."""
-        _write_arrays(self.path / PREDICTIONS, {"probabilities": probabilities, "labels": labels})
+        write_arrays(self.path / PREDICTIONS, {"probabilities": probabilities, "labels": labels})
 
     def read_predictions(self) -> tuple[Array, Array]:
         """Returns the model's probabilities [images, classes] and the true labels [images] of the test images."""
-        with _reading(self.path / PREDICTIONS):
-            arrays = _read_arrays(self.path / PREDICTIONS)
+        with reading(self.path / PREDICTIONS):
+            arrays = read_arrays(self.path / PREDICTIONS)
             return arrays["probabilities"], arrays["labels"]
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes the results; a ValueError if one is not finite."""
-        _write(self.path / SUMMARY, _to_json(summary, indent=2))
+        write(self.path / SUMMARY, to_json(summary, indent=2))
 
     def read_summary(self) -> dict[str, Any]:
         """Returns the results."""
-        return _read_json(self.path / SUMMARY)
+        return read_json(self.path / SUMMARY)
 
     def write_status(self, state: State, **more: Any) -> None:
         """Writes how the run is doing and what else there is to say; its owner is this process, its heartbeat now."""
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         owner = {"pid": os.getpid(), "host": socket.gethostname()}
         status = more | owner | {"state": state, "created": self.created() or now, "heartbeat": now}
-        _write(self.path / STATUS, _to_json(status, indent=2))
+        write(self.path / STATUS, to_json(status, indent=2))
 
     def read_status(self) -> dict[str, Any]:
         """Returns state, pid, host, created and heartbeat (ISO 8601 in UTC), and what else was written."""
-        with _reading(self.path / STATUS):
-            status = _read_json(self.path / STATUS)
+        with reading(self.path / STATUS):
+            status = read_json(self.path / STATUS)
             if status["state"] not in get_args(State):
                 raise ValueError(f"got state {status['state']!r}; expected one of {', '.join(get_args(State))}")
             return status
@@ -147,33 +158,12 @@ class RunFolder:
             RunFolder(self.path / match[0]) for match in sorted(filter(None, found), key=lambda match: int(match[1]))
         ]
 
-    @staticmethod
-    @contextmanager
-    def replace_file(path: Path) -> Iterator[Path]:
-        """Gives a new name beside `path`, with its suffix, to write to: at the end that file takes the place of `path`.
-
-        Raises:
-            EnvironmentProblem: Writing failed; what was at `path` is still there.
-        """
-        temporary = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
-        try:
-            with _writing(path):
-                yield temporary
-                _flush_to_disk(temporary)
-                temporary.replace(path)
-                # Some network file systems cannot flush a folder; the file is in its place all the same.
-                with suppress(OSError):
-                    _flush_to_disk(path.parent)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
-
     def _read_lines(self, path: Path) -> list[dict[str, Any]]:
         """Ignores a last line without an end, which a crash tore or which is being written."""
         if not path.exists() and self.read_status()["state"] != "completed":
             return []
-        with _reading(path):
-            return [_parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        with reading(path):
+            return [parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
@@ -192,7 +182,7 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
     if name is not None:
         _check_name(name)
     try:
-        with _writing(runs_dir):
+        with writing(runs_dir):
             os.makedirs(runs_dir, exist_ok=True)
             taken = set(os.listdir(runs_dir))
     except FileExistsError:
@@ -254,7 +244,7 @@ def _clean_stem(stem: str) -> str:
 def _make_folder(path: Path) -> RunFolder:
     """`mkdir` decides between processes that want the same name."""
     try:
-        with _writing(path):
+        with writing(path):
             os.mkdir(path)
     except FileExistsError:
         message = f"got a name that is taken{_owner(path)}; expected a new one"
@@ -275,92 +265,3 @@ def _owner(path: Path) -> str:
         status = RunFolder(path).read_status()
         return f" by a run that is {status['state']}, process {status.get('pid')} on {status.get('host')}"
     return ""
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    hint = "the run folder is not complete: copy the file from a backup, or run the experiment again"
-    try:
-        yield
-    except OSError as problem:
-        raise RunConflictError(f"cannot be read: {problem.strerror}", where=str(path), hint=hint) from None
-    except DAMAGE as problem:
-        message = f"is damaged: {type(problem).__name__} {problem}; expected it as dtrain wrote it"
-        raise RunConflictError(message, where=str(path), hint=hint) from None
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as problem:
-        message = f"cannot be written: {problem.strerror or problem} (errno {problem.errno})"
-        raise EnvironmentProblem(message, where=str(path), hint=_way_out(path, problem.errno)) from problem
-
-
-def _way_out(path: Path, number: int | None) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT) and path.parent.exists():
-        return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
-    if number == errno.ENOENT:
-        return "the run folder was deleted or moved while the run was going on"
-    return "choose a folder that you may write to with --runs-dir"
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with RunFolder.replace_file(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def _append_line(path: Path, mapping: Mapping[str, Any]) -> None:
-    """Adds a whole line or none, in place of any torn last line."""
-    line = _to_json(mapping)
-    with _writing(path), open(path, "a+b", buffering=0) as file:
-        file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)
-        try:
-            while line:
-                line = line[file.write(line) :]
-        except OSError:
-            file.truncate(whole)
-            raise
-
-
-def _to_json(mapping: Mapping[str, Any], indent: int | None = None) -> bytes:
-    return json.dumps(mapping, sort_keys=True, allow_nan=False, indent=indent).encode() + b"\n"
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    parsed = json.loads(text)
-    if not isinstance(parsed, dict):
-        raise ValueError(f"got {text[:40]!r}; expected a mapping")
-    return parsed
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    with _reading(path):
-        return _parse(path.read_bytes())
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Writes what `numpy.savez` writes, but equal bytes for equal arrays: sorted, and without the time."""
-    with RunFolder.replace_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name in sorted(arrays):
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(arrays[name], order="C"), allow_pickle=False)
-
-
-def _read_arrays(path: Path) -> dict[str, Array]:
-    with _reading(path), zipfile.ZipFile(path) as archive:
-        members = {name.removesuffix(".npy"): archive.open(name) for name in archive.namelist()}
-        return {name: np.lib.format.read_array(member, allow_pickle=False) for name, member in members.items()}

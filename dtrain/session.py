@@ -17,6 +17,7 @@ from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
 from dtrain.spec import Experiment, fit_contradictions
 from dtrain.statistics import wilson_interval
+from dtrain.storage import replace_file
 from dtrain.techniques.networks import ConvNetwork
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Session:
         folder.write_predictions(test.probabilities, test.labels)
         model = stock_model(self._engine.model)
         for suffix in experiment.training.save:
-            with folder.replace_file(folder.model_path(suffix)) as path:
+            with replace_file(folder.model_path(suffix)) as path:
                 model.save(path)
         folder.write_summary(summary)
 
@@ -217,8 +218,9 @@ class _Recorder:
 
 def split_result(evaluation: Evaluation) -> SplitResult:
     """Returns loss, accuracy and its interval of a set of predictions."""
-    interval = wilson_interval(evaluation.correct, len(evaluation.labels))
-    return SplitResult(evaluation.loss, evaluation.accuracy, interval)
+    images = len(evaluation.labels)
+    interval = wilson_interval(evaluation.correct, images)
+    return SplitResult(evaluation.loss, evaluation.accuracy, interval, images)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def error_of(output: str) -> dict[str, Any]:
 
 
 def split() -> SplitResult:
-    return SplitResult(0.5, 0.8, Interval(0.79, 0.81))
+    return SplitResult(0.5, 0.8, Interval(0.79, 0.81), 2000)
 
 
 def result(folder: Path = Path("runs/x-1")) -> RunResult:

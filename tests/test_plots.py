@@ -20,8 +20,7 @@ from dtrain.plots import (
     plot_curves,
     plot_gallery,
 )
-
-pytestmark = pytest.mark.filterwarnings("error")
+from dtrain.techniques.schedules import OneCycle, Plan
 
 ODD_NAMES = ["$", "a_b^{c", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
 STEPS = {
@@ -89,9 +88,18 @@ def test_where_momentum_does_not_change_the_gradient_norm_is_drawn(momentum: dic
     assert smoothed[10] == pytest.approx((12.5, STEPS["gradient_norm"][10:14].mean()))
 
 
-@pytest.mark.parametrize("last, scale", [(0.1 / 99, "linear"), (0.1 / 101, "log")])
-def test_the_learning_rate_is_logarithmic_when_it_spans_more_than_100_times(last: float, scale: str) -> None:
-    rates = np.array([0.1, 0.1, last])
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [
+        (np.geomspace(0.1, 0.0001, 200), "log"),
+        (np.geomspace(0.1, 0.01, 200), "linear"),
+        (OneCycle().learning_rates(np.arange(200), Plan(200, 1, 0.1)), "linear"),
+    ],
+    ids=["three decades", "one decade", "a cycle, which falls off only at its end"],
+)
+def test_the_learning_rate_is_logarithmic_when_most_of_it_spans_more_than_100_times(
+    rates: npt.NDArray[Any], scale: str
+) -> None:
     assert curves_figure(metrics(1), STEPS | {"learning_rate": rates}, "").axes[2].get_yscale() == scale
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from dtrain.errors import DtrainError, EnvironmentProblem, RunConflictError, UsageError
 from dtrain.runs import RunFolder, create_run, find_run, list_runs
+from dtrain.storage import replace_file
 
 EPOCH = {"epoch": 1, "step": 4, "loss": 0.1 + 0.2, "momentum": None}
 
@@ -48,7 +49,8 @@ def test_text_mappings_and_lines_are_read_back(folder: RunFolder) -> None:
 def test_arrays_are_read_back_by_us_and_by_numpy(folder: RunFolder) -> None:
     probabilities, labels = np.array([[0.25, 0.75]], np.float32).T, np.array([1, 0], np.int32)
     folder.write_predictions(probabilities, labels)
-    theirs = np.load(folder.path / "predictions.npz")
+    with np.load(folder.path / "predictions.npz") as archive:
+        theirs = dict(archive)
     for read in (folder.read_predictions(), (theirs["probabilities"], theirs["labels"])):
         for array, written in zip(read, (probabilities, labels), strict=True):
             np.testing.assert_array_equal(array, written, strict=True)
@@ -162,15 +164,15 @@ def test_arrays_of_python_objects_are_never_unpickled(folder: RunFolder) -> None
 
 def test_a_replaced_file_is_the_new_one_or_the_old_one(folder: RunFolder) -> None:
     model = folder.model_path("keras")
-    with folder.replace_file(model) as temporary:
+    with replace_file(model) as temporary:
         temporary.write_text("first")
         assert (temporary.parent, temporary.suffix) == (folder.path, ".keras")
         assert not model.exists()
-    with pytest.raises(KeyboardInterrupt), folder.replace_file(model) as temporary:
+    with pytest.raises(KeyboardInterrupt), replace_file(model) as temporary:
         temporary.write_text("half of the sec")
         raise KeyboardInterrupt
     with open(model) as reader:
-        with folder.replace_file(model) as temporary:
+        with replace_file(model) as temporary:
             temporary.write_text("second")
         assert reader.read() == "first"
     assert model.read_text() == "second"

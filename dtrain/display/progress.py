@@ -120,6 +120,7 @@ class LiveProgress(QuietProgress):
         """Leaves the table on the terminal, without spinner and bar."""
         self._phase, self._total_steps = "", 0
         self._live.stop()
+        self.console.file.close()
 
     def on_phase(self, text: str) -> None:
         """Shows what begins, with a spinner."""

@@ -93,7 +93,7 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
 def describe_evaluation(report: EvaluationReport) -> Parts:
     """Yields how good a model is, class by class, what it takes for what, and its worst mistakes."""
     yield f"model of {literal(report.run)}"
-    yield _accuracy(f"{report.split} accuracy", report.overall, report.images)
+    yield _accuracy(f"{report.split} accuracy", report.overall)
     yield Text(f"{report.split} loss {number(report.overall.loss)}")
     yield Text()
     yield _class_table(report)
@@ -171,10 +171,8 @@ def _describe_status(folder: Path, status: Status, done: str) -> Parts:
         yield Text(literal(status.reason))
 
 
-def _accuracy(name: str, split: SplitResult, images: int | None = None) -> Text:
-    interval = f"95% interval {percent_interval(split.accuracy_interval)}"
-    if images is not None:
-        interval += f", {images:,} images"
+def _accuracy(name: str, split: SplitResult) -> Text:
+    interval = f"95% interval {percent_interval(split.accuracy_interval)}, {split.images:,} images"
     return Text.assemble((f"{name} {percent(split.accuracy)}", "bold"), f" ({interval})")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 import zipfile
 from dataclasses import asdict, dataclass
@@ -18,17 +17,17 @@ from dtrain.data.prepare import Data, Split, prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import DataError, ModelFileError
 from dtrain.run_interface import RunObserver, SplitResult
-from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.runs import CONFIG, CONFUSION, MISTAKES, RunFolder, find_run
 from dtrain.session import split_result
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval, wilson_interval
+from dtrain.storage import DAMAGE
 
 if TYPE_CHECKING:
     import keras
 
     from dtrain.evaluation import Evaluation
 
-CONFUSION, MISTAKES, REPORT = "confusion.png", "mistakes.png", "evaluation.json"
 SHOWN_MISTAKES = 24
 """As many as fit on one page of pictures."""
 BYTES_PER_PARAMETER = 4
@@ -126,8 +125,7 @@ def evaluate(runs_dir: Path, run: str | None, options: EvaluationOptions, observ
 
     Raises:
         ModelFileError: The model is missing, damaged or does not fit the config.
-        DataError: The data is missing, or not what the run was trained on.
-        DtrainError: There is no such run, or the machine does not allow it.
+        DtrainError: There is no such run, its data is missing or another, or the machine does not allow it.
     """
     backend.check_device(options.device)
     folder = _one_run(find_run(runs_dir, run), observer)
@@ -194,12 +192,10 @@ def _load_weights(model: keras.Model, path: Path) -> None:
         limit = BYTES_PER_PARAMETER * model.count_params() + ARCHIVE_OVERHEAD
         if unpacked > limit:
             raise ModelFileError(f"unpacks to {unpacked:,} bytes; expected at most {limit:,}", where=str(path))
-        # Keras leaves what it does not find as it was, with a warning at most
-        for variable in model.weights:
-            variable.assign(np.full(variable.shape, np.nan))
-        with warnings.catch_warnings(action="ignore"):
+        # Keras warns where it finds nothing for a layer, and leaves the layer as it was
+        with warnings.catch_warnings(action="error", category=UserWarning):
             model.load_weights(path)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (UserWarning, OSError, RuntimeError, *DAMAGE) as error:
         reason = str(error).strip().splitlines()
         raise ModelFileError(
             f"damaged, incomplete or of another network: {reason[0] if reason else type(error).__name__}",
@@ -208,7 +204,7 @@ def _load_weights(model: keras.Model, path: Path) -> None:
         ) from error
     broken = [variable.path for variable in model.weights if not np.isfinite(variable.numpy()).all()]
     if broken:
-        raise ModelFileError(f"weights of {broken[0]} are missing or not finite", where=str(path), hint="train again")
+        raise ModelFileError(f"weights of {broken[0]} are not finite", where=str(path), hint="train again")
 
 
 def _report(folder: RunFolder, split: str, names: tuple[str, ...], evaluation: Evaluation) -> EvaluationReport:
@@ -216,7 +212,7 @@ def _report(folder: RunFolder, split: str, names: tuple[str, ...], evaluation: E
     np.add.at(confusion, (evaluation.labels, evaluation.predictions), 1)
     return EvaluationReport(
         run=folder.path,
-        folder=folder.path / f"evaluation-{split}",
+        folder=folder.evaluation_folder(split),
         split=split,
         images=len(evaluation.labels),
         overall=split_result(evaluation),
@@ -265,8 +261,7 @@ def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> No
         plot_gallery(images, captions, report.folder / MISTAKES, f"{title}: the worst mistakes, true class first")
     content = asdict(report)
     del content["run"], content["folder"]
-    with RunFolder.replace_file(report.folder / REPORT) as path:
-        path.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    RunFolder(report.run).write_evaluation(report.split, content)
 
 
 def _visible(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

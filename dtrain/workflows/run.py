@@ -81,12 +81,19 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
                 diverged.append(error)
         if not runs:
             raise diverged[0]
-        result = _summarise(parent.path, tuple(runs), seeds - len(runs))
+        result = summarise_seeds(parent.path, tuple(runs), seeds - len(runs))
         parent.write_summary(_without_folders(result))
     return result
 
 
-def _summarise(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:
+def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:
+    """Returns means and intervals over the seeds.
+
+    Args:
+        folder: The folder that holds a run folder for each seed.
+        runs: The seeds that trained to the end, at least one.
+        diverged: How many did not.
+    """
     validation, validation_interval = mean_interval([one.validation.accuracy for one in runs])
     test, test_interval = mean_interval([one.test.accuracy for one in runs])
     return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)

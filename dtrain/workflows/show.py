@@ -15,8 +15,7 @@ from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError
 from dtrain.run_interface import RunResult
 from dtrain.runs import CONFIG, RunFolder, find_run
-from dtrain.statistics import mean_interval
-from dtrain.workflows.run import SeedsResult
+from dtrain.workflows.run import SeedsResult, summarise_seeds
 
 _RESULT = TypeAdapter(RunResult)
 
@@ -120,15 +119,8 @@ def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
     runs = tuple(_run_report(seed) for seed in seeds if seed.created())
     results = tuple(run.result for run in runs if run.result)
     diverged = sum(run.status.state == "diverged" for run in runs)
-    return SeedsReport(folder.path, _status(folder), runs, _means(folder.path, results, diverged))
-
-
-def _means(folder: Path, results: tuple[RunResult, ...], diverged: int) -> SeedsResult | None:
-    if not results:
-        return None
-    validation = mean_interval([one.validation.accuracy for one in results])
-    test = mean_interval([one.test.accuracy for one in results])
-    return SeedsResult(folder, results, diverged, *validation, *test)
+    result = summarise_seeds(folder.path, results, diverged) if results else None
+    return SeedsReport(folder.path, _status(folder), runs, result)
 
 
 def _status(folder: RunFolder) -> Status:

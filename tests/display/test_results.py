@@ -19,7 +19,7 @@ from dtrain.workflows.run import SeedsResult
 from dtrain.workflows.show import RunReport, SeedsReport, Status
 from dtrain.workflows.validate import validate
 
-SPLIT = SplitResult(loss=0.3, accuracy=0.8812, accuracy_interval=Interval(0.87471, 0.8873))
+SPLIT = SplitResult(loss=0.3, accuracy=0.8812, accuracy_interval=Interval(0.87471, 0.8873), images=10_000)
 
 
 def result(folder: str = "runs/elu-1", **changed: Any) -> RunResult:

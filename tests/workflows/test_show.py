@@ -24,7 +24,7 @@ from dtrain.workflows.show import RunReport, SeedsReport, show
 
 
 def result(folder: Path, seed: int, accuracy: float) -> RunResult:
-    split = SplitResult(0.5, accuracy, Interval(accuracy - 0.01, accuracy + 0.01))
+    split = SplitResult(0.5, accuracy, Interval(accuracy - 0.01, accuracy + 0.01), 2000)
     return RunResult(folder, seed, 1, 2, 100, split, split, split, {"train": 1.5}, "graph", stopped_early=False)
 
 

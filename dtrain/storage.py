@@ -1,0 +1,144 @@
+"""Files that are replaced as a whole or not at all, and read with damage noticed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dtrain.errors import EnvironmentProblem, RunConflictError
+
+Array = npt.NDArray[Any]
+
+DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
+"""What parsing raises on bytes that are not those written; errors of JSON and UTF-8 are ValueErrors."""
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Gives a new name beside `path`, with its suffix, to write to: at the end that file takes the place of `path`.
+
+    Raises:
+        EnvironmentProblem: Writing failed; what was at `path` is still there.
+    """
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        with writing(path):
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
+            # Some network file systems cannot flush a folder; the file is in its place all the same.
+            with suppress(OSError):
+                _flush_to_disk(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what reading `path` raises inside into a RunConflictError that says what to do."""
+    hint = "the run folder is not complete: copy the file from a backup, or run the experiment again"
+    try:
+        yield
+    except OSError as problem:
+        raise RunConflictError(f"cannot be read: {problem.strerror}", where=str(path), hint=hint) from None
+    except DAMAGE as problem:
+        message = f"is damaged: {type(problem).__name__} {problem}; expected it as dtrain wrote it"
+        raise RunConflictError(message, where=str(path), hint=hint) from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the system refuses inside into an EnvironmentProblem that says what to do."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as problem:
+        message = f"cannot be written: {problem.strerror or problem} (errno {problem.errno})"
+        raise EnvironmentProblem(message, where=str(path), hint=_way_out(path, problem.errno)) from problem
+
+
+def _way_out(path: Path, number: int | None) -> str:
+    if number in (errno.ENOSPC, errno.EDQUOT) and path.parent.exists():
+        return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
+    if number == errno.ENOENT:
+        return "the run folder was deleted or moved while the run was going on"
+    return "choose a folder that you may write to with --runs-dir"
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Puts `content` in the place of what was at `path`."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def append_line(path: Path, mapping: Mapping[str, Any]) -> None:
+    """Adds a whole line or none, in place of any torn last line."""
+    line = to_json(mapping)
+    with writing(path), open(path, "a+b", buffering=0) as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+        try:
+            while line:
+                line = line[file.write(line) :]
+        except OSError:
+            file.truncate(whole)
+            raise
+
+
+def to_json(mapping: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """Returns equal bytes for equal mappings; a ValueError if a number is not finite."""
+    return json.dumps(mapping, sort_keys=True, allow_nan=False, indent=indent).encode() + b"\n"
+
+
+def parse(text: bytes) -> dict[str, Any]:
+    """Returns the mapping that JSON text holds; a ValueError if it holds none."""
+    parsed = json.loads(text)
+    if not isinstance(parsed, dict):
+        raise ValueError(f"got {text[:40]!r}; expected a mapping")
+    return parsed
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the mapping in a JSON file."""
+    with reading(path):
+        return parse(path.read_bytes())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Writes what `numpy.savez` writes, but equal bytes for equal arrays: sorted, and without the time."""
+    with replace_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in sorted(arrays):
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(arrays[name], order="C"), allow_pickle=False)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Returns the arrays that `write_arrays` wrote; objects are refused."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        arrays = {}
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+        return arrays
