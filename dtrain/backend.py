@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sys
@@ -61,8 +62,9 @@ def start(device: str = "auto") -> Backend:
 
     from dtrain import __version__
 
-    # a session that compiles several epochs on purpose is no reason to warn of retracing
-    tensorflow.get_logger().setLevel("ERROR")
+    # neither compiling several epochs on purpose nor writing .h5, which a user asked for, is a reason to warn
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     chosen = _choose_device(device)
     versions = {
         "python": sys.version.split()[0],

@@ -109,5 +109,10 @@ class PartialFailure(DtrainError):
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """Returns ``; did you mean 'x'?`` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(received, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(received, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def nearest(received: str, known: Iterable[str]) -> str:
+    """Returns the known name that is most like the received one, or an empty string."""
+    return next(iter(difflib.get_close_matches(received, list(known), n=1)), "")

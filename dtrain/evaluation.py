@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -36,7 +37,8 @@ class Evaluation:
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
         """The likeliest class of each image."""
-        return self.probabilities.argmax(axis=1)
+        predictions: npt.NDArray[np.int64] = np.argmax(self.probabilities, axis=1)
+        return predictions
 
     @property
     def correct(self) -> int:
@@ -85,8 +87,9 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
     """Replaces the moving statistics of batch normalization by those of one pass over the training set.
 
     Each layer gets the mean of the batches' means, and as variance the mean of the batches' variances plus the variance
-    of their means, so that it is the variance over all images (Ioffe & Szegedy 2015, algorithm 2, lines 10 to 11).
-    Noise layers are off. The last batch is left out where it is not whole.
+    of their means, weighted by the batches' sizes, so that it is the variance over all images (Ioffe & Szegedy 2015,
+    algorithm 2, lines 10 to 11). Noise layers are off. The batches are drawn in a fixed order that has nothing to do
+    with the order of the file, which may be sorted by class.
 
     Args:
         model: A trained model.
@@ -97,20 +100,29 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not layers:
         return
-    inner = keras.Model(model.inputs, [layer.input for layer in layers])
-    scaler = Scaler(scaling)
+    batch_moments = tf.function(_moments_of(model, layers, Scaler(scaling)), reduce_retracing=True)
+    order = np.random.default_rng(0).permutation(len(train.labels))
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    moments = [batch_moments(tf.constant(train.images[batch])) for batch in batches]
+    sizes = [len(batch) for batch in batches]
+    for number, layer in enumerate(layers):
+        means = np.stack([batch[number][0].numpy() for batch in moments]).astype(np.float64)
+        variances = np.stack([batch[number][1].numpy() for batch in moments]).astype(np.float64)
+        mean = np.average(means, axis=0, weights=sizes)
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, axis=0, weights=sizes))
 
-    def batch_moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+
+def _moments_of(
+    model: keras.Model, layers: list[keras.layers.Layer], scaler: Scaler
+) -> Callable[[tf.Tensor], list[tuple[tf.Tensor, tf.Tensor]]]:
+    """Returns a function from images to mean and variance of what goes into each of `layers`, in training mode."""
+    inner = keras.Model(model.inputs, [layer.input for layer in layers])
+
+    def moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
         with noise(None):
             signals = inner(scaler(images), training=True)
         signals = signals if isinstance(signals, list) else [signals]
         return [tf.nn.moments(signal, list(range(len(signal.shape) - 1))) for signal in signals]
 
-    compiled = tf.function(batch_moments, reduce_retracing=True)
-    batches = max(1, len(train.labels) // batch_size)
-    moments = [compiled(tf.constant(train.images[b * batch_size : (b + 1) * batch_size])) for b in range(batches)]
-    for number, layer in enumerate(layers):
-        means = np.stack([batch[number][0].numpy() for batch in moments]).astype(np.float64)
-        variances = np.stack([batch[number][1].numpy() for batch in moments]).astype(np.float64)
-        layer.moving_mean.assign(means.mean(axis=0))
-        layer.moving_variance.assign(variances.mean(axis=0) + means.var(axis=0))
+    return moments

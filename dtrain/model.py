@@ -49,12 +49,14 @@ class _Builder:
         seed: Seeds the initializers.
         convolutional: Whether the next layer acts on images.
         layer: How many weight layers stand already.
+        noise_layers: How many layers that may be random stand already; each draws noise of its own.
     """
 
     experiment: Experiment
     seed: int
     convolutional: bool
     layer: int = 0
+    noise_layers: int = 0
 
     def __post_init__(self) -> None:
         regularizers = self.experiment.regularizer
@@ -78,7 +80,8 @@ class _Builder:
         return keras.Model(images, self._output(signal, classes), name=network.kind)
 
     def _site(self, role: str) -> LayerSite:
-        return LayerSite(f"{role}_{self.layer}", self.layer, self.convolutional)
+        self.noise_layers += 1
+        return LayerSite(f"{role}_{self.layer}", self.noise_layers, self.convolutional)
 
     def _inputs(self, images: keras.KerasTensor) -> keras.KerasTensor:
         if not self.convolutional:

@@ -166,6 +166,30 @@ class RunFolder:
             return [parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
+def check_run(runs_dir: Path, *, name: str | None) -> None:
+    """Refuses what `create_run` would refuse, before anything that takes time is done; writes nothing.
+
+    Args:
+        runs_dir: Folder of all run folders, which need not exist.
+        name: The name wanted; None for an automatic one.
+
+    Raises:
+        UsageError: This cannot be a name.
+        RunConflictError: The name is taken.
+        EnvironmentProblem: The folder cannot be written to.
+    """
+    if name is not None:
+        _check_name(name)
+        if os.path.lexists(runs_dir / name):
+            raise _taken(runs_dir / name)
+    nearest = next(folder for folder in (runs_dir, *runs_dir.absolute().parents) if folder.exists())
+    if not nearest.is_dir():
+        raise EnvironmentProblem("got a file; expected a folder of runs", where=str(nearest))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        hint = "choose a folder that you may write to with --runs-dir"
+        raise EnvironmentProblem("cannot be written to", where=str(nearest), hint=hint)
+
+
 def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
     """Makes a new run folder, which no other process has, however many start at once.
 
@@ -247,14 +271,18 @@ def _make_folder(path: Path) -> RunFolder:
         with writing(path):
             os.mkdir(path)
     except FileExistsError:
-        message = f"got a name that is taken{_owner(path)}; expected a new one"
-        raise RunConflictError(message, where=str(path), hint="choose another --name, or none") from None
+        raise _taken(path) from None
     try:
         RunFolder(path).write_status("created")
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
     return RunFolder(path)
+
+
+def _taken(path: Path) -> RunConflictError:
+    message = f"got a name that is taken{_owner(path)}; expected a new one"
+    return RunConflictError(message, where=str(path), hint="choose another --name, or none")
 
 
 def _owner(path: Path) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain import backend
 from dtrain.config import dump_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
-from dtrain.errors import ConfigError, DivergedError, Problem
+from dtrain.errors import ConfigError, DivergedError, DtrainError, Problem
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
-from dtrain.spec import Experiment, fit_contradictions
+from dtrain.spec import NAMED_DATASETS, Experiment, fit_contradictions
 from dtrain.statistics import wilson_interval
 from dtrain.storage import replace_file
 from dtrain.techniques.networks import ConvNetwork
@@ -62,9 +63,12 @@ class Session:
             observer.on_warning(text)
 
     def resolved(self, experiment: Experiment) -> Experiment:
-        """Returns the experiment with nothing left to choose, so that running it again repeats the run."""
+        """Returns the experiment with nothing left to choose, so that running it anywhere again repeats the run."""
         training = experiment.training.model_copy(update={"engine": self.compiler})
-        return experiment.model_copy(update={"training": training})
+        dataset = experiment.dataset
+        if dataset.name not in NAMED_DATASETS:
+            dataset = dataset.model_copy(update={"name": str(Path(dataset.name).expanduser().absolute())})
+        return experiment.model_copy(update={"training": training, "dataset": dataset})
 
     def train(self, experiment: Experiment, folder: RunFolder) -> RunResult:
         """Trains with the experiment's seed into an empty run folder.
@@ -83,9 +87,10 @@ class Session:
                 history = self._train_recorded(trainer, folder)
             with self._phase("evaluate"):
                 evaluations = self._evaluate(evaluator)
-            result = self._result(experiment, folder, history, evaluations)
             with self._phase("save", "saving"):
-                self._save(experiment, folder, result, evaluations["test"])
+                self._save(experiment, folder, evaluations["test"])
+            result = self._result(experiment, folder, history, evaluations)
+            self._write_summary(folder, result)
         return result
 
     @contextmanager
@@ -183,17 +188,19 @@ class Session:
             stopped_early=history.stopped_early,
         )
 
-    def _save(self, experiment: Experiment, folder: RunFolder, result: RunResult, test: Evaluation) -> None:
+    def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> None:
         from dtrain.model import stock_model
 
         assert self._engine is not None
-        summary = asdict(result) | {"dataset_digest": self.data.digest, "versions": self.backend.versions}
-        del summary["folder"]
         folder.write_predictions(test.probabilities, test.labels)
         model = stock_model(self._engine.model)
         for suffix in experiment.training.save:
             with replace_file(folder.model_path(suffix)) as path:
                 model.save(path)
+
+    def _write_summary(self, folder: RunFolder, result: RunResult) -> None:
+        summary = asdict(result) | {"dataset_digest": self.data.digest, "versions": self.backend.versions}
+        del summary["folder"]
         folder.write_summary(summary)
 
 
@@ -224,18 +231,25 @@ def split_result(evaluation: Evaluation) -> SplitResult:
 
 
 @contextmanager
-def status_of(folder: RunFolder) -> Iterator[None]:
-    """Keeps the status file of `folder` true, whatever happens inside."""
-    folder.write_status("running")
+def status_of(folder: RunFolder, **more: object) -> Iterator[None]:
+    """Keeps the status file of `folder` true, whatever happens inside.
+
+    Args:
+        folder: The run folder.
+        more: What else the status should say.
+    """
+    folder.write_status("running", **more)
     try:
         yield
     except KeyboardInterrupt:
-        folder.write_status("interrupted")
+        folder.write_status("interrupted", **more)
         raise
     except DivergedError as error:
-        folder.write_status("diverged", reason=str(error))
+        folder.write_status("diverged", reason=str(error), **more)
         raise
     except BaseException as error:
-        folder.write_status("failed", reason=f"{type(error).__name__}: {error}")
+        # the folder may be gone, which is then the reason
+        with suppress(DtrainError):
+            folder.write_status("failed", reason=f"{type(error).__name__}: {error}", **more)
         raise
-    folder.write_status("completed")
+    folder.write_status("completed", **more)

@@ -21,6 +21,8 @@ DEEP = 5
 MAXIMUM_PARAMETERS = 100_000_000
 """Weights, gradients and two optimizer slots of this many parameters take 1.6 GB."""
 
+LARGEST_SEED = 2**32 - 1
+
 
 @dataclass(frozen=True)
 class NamedDataset:
@@ -130,12 +132,14 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _default_early_stopping(schedule: object, training: dict[str, Any]) -> dict[str, Any]:
-    """1cycle is best at its end, so early stopping only picks the best epoch there and never cuts the cycle short."""
-    epochs = training.get("epochs", Training().epochs)
+def _fill_in_patience(schedule: object, training: dict[str, Any]) -> dict[str, Any]:
+    """1cycle is best at its end: there early stopping only picks the best epoch, unless a file gives a patience."""
+    stopping, epochs = training.get("early_stopping", {}), training.get("epochs", Training().epochs)
     # what is no number of epochs is left to its own check
-    countable = type(epochs) is int and epochs > 0
-    return {"patience": epochs} if _kind(schedule) == "one_cycle" and countable else {}
+    planned = _kind(schedule) == "one_cycle" and type(epochs) is int and epochs > 0
+    if not isinstance(stopping, dict) or not planned:
+        return {"early_stopping": stopping} | training
+    return training | {"early_stopping": {"patience": epochs} | stopping}
 
 
 class Experiment(Section):
@@ -150,7 +154,7 @@ class Experiment(Section):
     schedule: Schedule
     regularizer: Regularizers
     training: Training
-    seed: int = Field(ge=0, lt=2**32)
+    seed: int = Field(ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="before")
     @classmethod
@@ -160,7 +164,7 @@ class Experiment(Section):
         filled = default_table(written) | written
         training, dataset = filled["training"], _name_to_dataset(filled["dataset"])
         if isinstance(training, dict):
-            filled["training"] = {"early_stopping": _default_early_stopping(filled["schedule"], training)} | training
+            filled["training"] = _fill_in_patience(filled["schedule"], training)
         if isinstance(dataset, dict) and _kind(filled["activation"]) == "selu":
             filled["dataset"] = {"scaling": "standardize"} | dataset
         return filled
@@ -222,6 +226,9 @@ def _size_contradictions(experiment: Experiment) -> list[Contradiction]:
     known = NAMED_DATASETS.get(experiment.dataset.name)
     if known is None:
         return []
+    found = _dataset_contradictions(experiment.dataset, known)
+    if found:
+        return found
     classes = len(experiment.dataset.classes or range(known.classes))
     return fit_contradictions(
         experiment,
@@ -229,6 +236,28 @@ def _size_contradictions(experiment: Experiment) -> list[Contradiction]:
         image_shape=known.image_shape,
         classes=classes,
     )
+
+
+def _dataset_contradictions(dataset: Dataset, known: NamedDataset) -> list[Contradiction]:
+    """What is wrong with the split of a data set whose sizes are known without reading it."""
+    found = []
+    for place, label in enumerate(dataset.classes or ()):
+        if label >= known.classes:
+            message = f"got class {label}; expected 0 to {known.classes - 1}"
+            found.append(Contradiction(("dataset", "classes", place), message))
+        elif label in (dataset.classes or ())[:place]:
+            found.append(Contradiction(("dataset", "classes", place), f"got class {label} twice"))
+    validation = dataset.validation or known.validation
+    if validation >= known.train:
+        message = f"got {validation}; expected fewer than the {known.train:,} training images of {dataset.name}"
+        return [*found, Contradiction(("dataset", "validation"), message)]
+    left = known.train - validation
+    if dataset.train_limit and dataset.train_limit > left:
+        message = (
+            f"got {dataset.train_limit}; expected at most {left}: {known.train:,} less {validation:,} for validation"
+        )
+        found.append(Contradiction(("dataset", "train_limit"), message))
+    return found
 
 
 def _known_training_images(dataset: Dataset, known: NamedDataset) -> int:

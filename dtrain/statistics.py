@@ -40,7 +40,10 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     proportion, shrinkage = successes / trials, 1 + z**2 / trials
     centre = (proportion + z**2 / (2 * trials)) / shrinkage
     half = z / shrinkage * math.sqrt(proportion * (1 - proportion) / trials + (z / (2 * trials)) ** 2)
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    # at the ends the formula is 0 or 1, but for rounding
+    low = centre - half if successes else 0.0
+    high = centre + half if successes < trials else 1.0
+    return Interval(max(0.0, low), min(1.0, high))
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, Interval | None]:

@@ -73,7 +73,7 @@ def writing(path: Path) -> Iterator[None]:
 def _way_out(path: Path, number: int | None) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT) and path.parent.exists():
         return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
-    if number == errno.ENOENT:
+    if number == errno.ENOENT and path.suffix:
         return "the run folder was deleted or moved while the run was going on"
     return "choose a folder that you may write to with --runs-dir"
 

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.data.prepare import Data
+from dtrain.data.images import ImageSet
+from dtrain.data.prepare import Data, prepare
 from dtrain.engine import Compiler, Engine, choose_compiler
 from dtrain.keras_objects import CounterDropout, RReLU
 from dtrain.model import build_model, output_kind, stock_model
@@ -110,6 +111,18 @@ def test_every_deterministic_technique_equals_keras(name: str, data: Data) -> No
     assert_equals_keras(experiment_of(**TECHNIQUES[name]), data, "graph")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_and_clipping_equals_keras_under_xla(name: str, data: Data) -> None:
+    assert_equals_keras(experiment_of(optimizer={"kind": name} | OPTIMIZERS[name]), data, "xla")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_every_deterministic_technique_equals_keras_under_xla(name: str, data: Data) -> None:
+    assert_equals_keras(experiment_of(**TECHNIQUES[name]), data, "xla")
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -126,6 +139,11 @@ NOISES: dict[str, dict[str, Any]] = {
     "dropout": {"regularizer": {"kind": "dropout", "rate": 0.3}},
     "alpha_dropout": {"activation": "selu", "regularizer": {"kind": "alpha_dropout", "rate": 0.3}},
     "rrelu": {"activation": "rrelu"},
+    "rrelu with dropout": {"activation": "rrelu", "regularizer": {"kind": "dropout", "rate": 0.3}},
+    "convolution with dropout": {
+        "network": {"filters": [3], "hidden": [8]},
+        "regularizer": {"kind": "dropout", "rate": 0.3},
+    },
 }
 
 
@@ -135,8 +153,9 @@ def masked_reference(model: keras.Model, batch: int, step: int) -> keras.Model:
     def constant_noise(layer: keras.layers.Layer) -> keras.layers.Layer:
         if not hasattr(layer, "noise_index"):
             return type(layer).from_config(layer.get_config())
-        words = noise_oracle.words(1, layer.noise_index, step, np.arange(batch), layer.output.shape[-1])
-        return ConstantNoise(layer, words, name=layer.name)
+        shape = layer.output.shape[1:]
+        words = noise_oracle.words(1, layer.noise_index, step, np.arange(batch), int(np.prod(shape)))
+        return ConstantNoise(layer, words.reshape(batch, *shape), name=layer.name)
 
     copy = keras.models.clone_model(model, clone_function=constant_noise)
     copy.set_weights(model.get_weights())
@@ -232,11 +251,27 @@ def test_the_partial_last_batch_is_trained_on(data: Data) -> None:
     assert any((new != old).any() for new, old in zip(engine.model.get_weights(), before, strict=True))
 
 
-def test_momentum_follows_the_given_array(data: Data) -> None:
-    cycled, constant = (engine_of(experiment_of(), data, "graph") for _ in range(2))
-    cycled.train(ORDER, RATES, MOMENTA, 1, 0, 0, 5)
-    constant.train(ORDER, RATES, np.full(5, 0.9), 1, 0, 0, 5)
-    assert any((one != two).any() for one, two in zip(everything_in(cycled), everything_in(constant), strict=True))
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_cycled_momentum_equals_keras_with_its_momentum_set_at_every_step(nesterov: bool, data: Data) -> None:
+    experiment = experiment_of(optimizer={"kind": "sgd", "momentum": 0.9, "nesterov": nesterov})
+    engine = engine_of(experiment, data, "graph")
+    reference = stock_model(engine.model)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov)
+    reference.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", run_eagerly=True)
+    images = data.scaling.apply(data.train.images)
+    for step, batch in enumerate(np.split(ORDER, range(BATCH, len(ORDER), BATCH))):
+        optimizer.learning_rate, optimizer.momentum = RATES[step], float(MOMENTA[step])
+        reference.train_on_batch(images[batch], data.train.labels[batch])
+    engine.train(ORDER, RATES, MOMENTA, 1, 0, 0, 5)
+    for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_one_sigmoid_for_two_classes_on_standardised_images_equals_keras(image_set: ImageSet) -> None:
+    dataset = {"name": "fashion_mnist_sample", "classes": [5, 6], "train_limit": 70, "scaling": "standardize"}
+    experiment = experiment_of(dataset=dataset)
+    two_classes = prepare(experiment.dataset, image_set)
+    assert_equals_keras(experiment, two_classes, "graph")
 
 
 def test_the_gradient_norm_is_that_of_the_whole_gradient_before_clipping(data: Data) -> None:

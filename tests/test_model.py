@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 
 from dtrain.model import build_model, output_kind, stock_model
 from dtrain.spec import Experiment
+from dtrain.techniques.activations import ActivationTechnique
 
 IMAGES = np.random.default_rng(0).normal(size=(20, 28, 28)).astype(np.float32)
 
@@ -54,6 +54,12 @@ def test_dropout_stands_before_every_dense_layer_and_never_behind_the_output() -
     names = layers_of(regularizer="dropout")
     places = [name for name in names if name.startswith(("dropout", "dense", "output"))]
     assert places == ["dropout_0", "dense_1", "dropout_1", "dense_2", "dropout_2", "output"]
+
+
+def test_every_random_layer_draws_noise_of_its_own() -> None:
+    model = model_of(activation="rrelu", regularizer="dropout")
+    numbers = [layer.noise_index for layer in model.layers if hasattr(layer, "noise_index")]
+    assert len(numbers) == len(set(numbers)) == 5
 
 
 def test_dropout_on_the_last_hidden_layer_only() -> None:
@@ -106,26 +112,40 @@ def test_two_classes_get_one_sigmoid_and_more_a_softmax() -> None:
     assert output_kind(softmax, classes=2) == "softmax"
 
 
-EXOTIC: dict[str, Any] = {
-    "activation": "rrelu",
-    "normalization": {"kind": "batch_norm", "position": "before", "inputs": True},
-    "regularizer": ["l1_l2", "max_norm", "dropout"],
+ACTIVATIONS = [kind.model_fields["kind"].default for kind in ActivationTechnique.__subclasses__()]
+SAVED: dict[str, dict[str, Any]] = {name: {"activation": name} for name in ACTIVATIONS} | {
+    "everything dense": {
+        "activation": "rrelu",
+        "normalization": {"kind": "batch_norm", "position": "before", "inputs": True},
+        "regularizer": ["l1_l2", {"kind": "max_norm", "biases": True}, "dropout"],
+    },
+    "everything convolutional": {
+        "network": {"filters": [3], "hidden": [8]},
+        "activation": "prelu",
+        "normalization": {"kind": "batch_norm", "inputs": True},
+        "regularizer": ["l2", "max_norm", "alpha_dropout"],
+    },
 }
+RELOAD = """
+import sys, keras, numpy as np
+images = np.load("images.npy")
+for number in range(int(sys.argv[1])):
+    for suffix in ("keras", "h5"):
+        model = keras.models.load_model(f"{number}.{suffix}", compile=False)
+        np.save(f"{number}-{suffix}.npy", model(images))
+assert not any(name.startswith("dtrain") for name in sys.modules)
+"""
 
 
-@pytest.mark.parametrize("suffix", ["keras", "h5"])
-@pytest.mark.parametrize("network", [[12, 8], {"filters": [3], "hidden": [8]}], ids=["dense", "conv"])
-def test_a_saved_model_reloads_in_plain_keras_with_equal_predictions(
-    network: object, suffix: str, tmp_path: Path
-) -> None:
-    model = model_of(network=network, **EXOTIC)
-    stock_model(model).save(tmp_path / f"model.{suffix}")
+def test_saved_models_reload_in_plain_keras_with_equal_predictions(tmp_path: Path) -> None:
+    models = [model_of(**written) for written in SAVED.values()]
     np.save(tmp_path / "images.npy", IMAGES)
-    script = (
-        "import sys, keras, numpy as np\n"
-        f"model = keras.models.load_model('model.{suffix}', compile=False)\n"
-        "np.save('predictions.npy', model(np.load('images.npy')))\n"
-        "assert not any(name.startswith('dtrain') for name in sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
-    np.testing.assert_allclose(np.load(tmp_path / "predictions.npy"), model(IMAGES), rtol=1e-5, atol=1e-7)
+    for number, model in enumerate(models):
+        for suffix in ("keras", "h5"):
+            stock_model(model).save(tmp_path / f"{number}.{suffix}")
+    command = [sys.executable, "-c", RELOAD, str(len(models))]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    for number, model in enumerate(models):
+        for suffix in ("keras", "h5"):
+            reloaded = np.load(tmp_path / f"{number}-{suffix}.npy")
+            np.testing.assert_allclose(reloaded, model(IMAGES), rtol=1e-5, atol=1e-6)

@@ -52,6 +52,10 @@ def test_early_stopping_lets_a_cycle_end_by_default() -> None:
     cycle, constant = experiment(training={"epochs": 30}), experiment(schedule="constant", training={"epochs": 30})
     assert cycle.training.early_stopping and cycle.training.early_stopping.patience == 30
     assert constant.training.early_stopping and constant.training.early_stopping.patience == 10
+    monitored = experiment(training={"epochs": 30, "early_stopping": {"monitor": "val_accuracy"}})
+    assert monitored.training.early_stopping and monitored.training.early_stopping.patience == 30
+    impatient = experiment(training={"epochs": 30, "early_stopping": {"patience": 3}})
+    assert impatient.training.early_stopping and impatient.training.early_stopping.patience == 3
 
 
 def test_early_stopping_can_be_switched_off_and_stays_when_training_says_something_else() -> None:
@@ -62,6 +66,21 @@ def test_early_stopping_can_be_switched_off_and_stays_when_training_says_somethi
 def test_row_13_batch_larger_than_the_training_set() -> None:
     found = contradictions(training={"batch_size": 9001})
     assert found == {("training", "batch_size"): "got 9001; expected at most 9000, the number of training images"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "path"),
+    [
+        ({"name": "mnist", "classes": [0, 11]}, ("dataset", "classes", 1)),
+        ({"name": "mnist", "classes": [3, 3]}, ("dataset", "classes", 1)),
+        ({"name": "fashion_mnist", "train_limit": 56_000}, ("dataset", "train_limit")),
+        ({"name": "mnist_sample", "validation": 10_000}, ("dataset", "validation")),
+    ],
+)
+def test_row_35_what_a_known_data_set_cannot_give_is_found_without_reading_it(
+    dataset: dict[str, object], path: tuple[str | int, ...]
+) -> None:
+    assert set(contradictions(dataset=dataset)) == {path}
 
 
 def test_row_14_too_many_parameters_are_estimated_before_anything_is_built() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dtrain.config.files import read_file
 from dtrain.config.overrides import apply_overrides
 from dtrain.config.problems import as_written, experiment_problems
-from dtrain.config.yaml_reader import MAXIMUM_BYTES, Document, Place, check_size, decode_yaml, read_yaml
+from dtrain.config.yaml_reader import Document, Place, decode_yaml, read_yaml
 from dtrain.config.yaml_writer import write_yaml
 from dtrain.errors import ConfigError, Problem, did_you_mean
 from dtrain.quoting import clipped, printable, shown
@@ -36,7 +37,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         name = "default experiment"
         return _experiment(Document({}, {(): Place(name, name)}), overrides)
     source = printable(str(path))
-    return parse_experiment(decode_yaml(_read(path, source), source), source, overrides)
+    return parse_experiment(decode_yaml(read_file(path, source), source), source, overrides)
 
 
 def parse_experiment(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
@@ -94,30 +95,6 @@ def _dataset_problems(document: Document) -> list[Problem]:
 def _is_path(name: str) -> bool:
     looks_like_one = any(sign in name for sign in "/\\") or name.startswith((".", "~")) or name.endswith(".npz")
     return looks_like_one or os.path.exists(name)
-
-
-def _read(path: Path, source: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # A device or a pipe does not know its size: reading no more than is allowed holds for all.
-            content = file.read(MAXIMUM_BYTES + 1)
-            check_size(max(len(content), os.fstat(file.fileno()).st_size), source)
-            return content
-    except OSError as error:
-        files = _yaml_files_near(path)
-        near = did_you_mean(source, files) if isinstance(error, FileNotFoundError) else ""
-        message = f"got {error.strerror} (errno {error.errno}); expected an experiment file{near}"
-        hint = f"files nearby: {', '.join(files[:10])}" if files else "no .yaml file is nearby"
-        raise ConfigError(message, where=source, hint=hint) from None
-
-
-def _yaml_files_near(path: Path) -> list[str]:
-    folder = str(path) if os.path.isdir(path) else os.path.dirname(path)
-    try:
-        names = sorted(os.listdir(folder or "."))
-    except OSError:
-        return []
-    return [printable(os.path.join(folder, name)) for name in names if name.endswith((".yaml", ".yml"))]
 
 
 def _kind_first(value: object) -> object:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dtrain.config.overrides import long_form
+from dtrain.config.schema import Schema, experiment_schema, kinds_of, resolved
+from dtrain.config.suggestions import guess_key, guess_mapping
 from dtrain.config.yaml_reader import Document
 from dtrain.config.yaml_schema import MAXIMUM_DIGITS, plain_value
 from dtrain.errors import Problem, did_you_mean
 from dtrain.quoting import KeyPath, clipped, dotted, shown
-from dtrain.spec import Experiment
-from dtrain.techniques.technique import Contradictions
-
-Schema = Mapping[str, Any]
+from dtrain.techniques.technique import Contradiction, Contradictions
 
 _NOUNS = {
     "integer": ("an integer", "integers"),
@@ -114,35 +112,16 @@ def as_written(path: KeyPath, document: Document) -> Written:
     return Written(value, place.value + name, place.key + name, missing)
 
 
-@cache
-def _root() -> Schema:
-    return Experiment.model_json_schema()
-
-
-def _resolved(schema: Schema) -> Schema:
-    """Returns the schema itself where it is named by reference or may also be null."""
-    if "$ref" in schema:
-        return _resolved(_root()["$defs"][schema["$ref"].rpartition("/")[2]])
-    branches = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    return _resolved(branches[0]) if len(branches) == 1 else schema
-
-
-def _kinds(schema: Schema) -> dict[str, Schema]:
-    """Returns the sections that a family's schema chooses from, by kind and in the order of their definition."""
-    sections = [_resolved(one) for one in schema["oneOf"]]
-    return {one["properties"]["kind"]["const"]: one for one in sections}
-
-
 def _target(location: Sequence[str | int]) -> Target:
     """Finds what pydantic's location means: it names the kinds and the branches of unions that it went through."""
     path: KeyPath = ()
-    schema = _root()
+    schema = experiment_schema()
     section: Schema = {}
     family: Mapping[str, Schema] = {}
     for position, part in enumerate(location):
-        inner = _resolved(schema)
+        inner = resolved(schema)
         if "discriminator" in inner:
-            family = _kinds(inner)
+            family = kinds_of(inner)
             schema = family[str(part)]
         elif "properties" in inner:
             path, section = (*path, part), inner
@@ -158,7 +137,23 @@ def _target(location: Sequence[str | int]) -> Target:
 def _contradictions(target: Target, complaint: ErrorDetails, document: Document) -> list[Problem]:
     wrong = complaint["ctx"]["error"]
     found = wrong.found if isinstance(wrong, Contradictions) else (wrong,)
-    return [Problem(one.message, as_written((*target.path, *one.path), document).where, one.hint) for one in found]
+    return [_contradiction((*target.path, *one.path), one, document) for one in found]
+
+
+def _contradiction(path: KeyPath, wrong: Contradiction, document: Document) -> Problem:
+    """Says so where the value to blame is one that the user did not write."""
+    message = wrong.message if _is_written(path, document) else wrong.message.replace("got ", "got the default ", 1)
+    return Problem(message, as_written(path, document).where, wrong.hint)
+
+
+def _is_written(path: KeyPath, document: Document) -> bool:
+    value = document.value
+    for position, part in enumerate(path):
+        value = long_form(path[:position], value) if position else value
+        if isinstance(value, dict) and part not in value:
+            return False
+        value = cast(Any, value)[part] if isinstance(value, dict | list) else value
+    return True
 
 
 def _unknown_key(target: Target, document: Document) -> Problem:
@@ -166,18 +161,20 @@ def _unknown_key(target: Target, document: Document) -> Problem:
     kind = next((f" for {kind}" for kind, one in target.family.items() if one is target.section), "")
     owners = [repr(kind) for kind, one in target.family.items() if key in one["properties"]]
     message = f"got the unknown key {clipped(key)!r}{kind}; expected one of {', '.join(map(repr, keys))}"
-    belongs = f"; {key!r} belongs to {', '.join(owners)}" if owners else did_you_mean(clipped(key), keys)
+    belongs = f"; {key!r} belongs to {', '.join(owners)}" if owners else guess_key(key, keys)
     return Problem(message + belongs, as_written(target.path, document).key_where)
 
 
 def _wrong_value(target: Target, complaint: ErrorDetails, document: Document) -> Problem:
     path, schema = target.path, target.schema
-    if complaint["type"].startswith("union_tag"):
-        path, schema = (*path, "kind"), {"enum": list(_kinds(_resolved(schema)))}
+    tagged = complaint["type"].startswith("union_tag")
+    if tagged:
+        path, schema = (*path, "kind"), {"enum": list(kinds_of(resolved(schema)))}
     written = as_written(path, document)
     value, expected = written.value, _expected(path, schema)
     if written.missing:
-        return Problem(f"is missing; expected {expected}", written.where)
+        guess = guess_mapping(written.value, kinds_of(resolved(target.schema))) if tagged else ""
+        return Problem(f"is missing; expected {expected}{guess}", written.where)
     if isinstance(value, float) and not math.isfinite(value):
         expected = expected.replace("a number", "a finite number")
     kind, hint = "", ""
@@ -194,10 +191,10 @@ def _is_quoted_number(value: object) -> bool:
 
 def _expected(path: KeyPath, schema: Schema) -> str:
     """Returns in words what may stand at a path."""
-    inner = _resolved(schema)
+    inner = resolved(schema)
     takes_name = isinstance(path[-1], int) or isinstance(long_form(path, "name"), dict)
     if "discriminator" in inner:
-        kinds = ", ".join(map(repr, _kinds(inner)))
+        kinds = ", ".join(map(repr, kinds_of(inner)))
         return f"one of {kinds}, or a mapping with kind" if takes_name else f"a list, or a mapping with kind {kinds}"
     if "properties" in inner and takes_name:
         return "a name or a mapping"
@@ -208,7 +205,7 @@ def _in_words(schema: Schema, *, plural: bool = False) -> str:
     if "anyOf" in schema:
         return ", or ".join(_in_words(one) for one in schema["anyOf"])
     if "$ref" in schema:
-        return _in_words(_resolved(schema))
+        return _in_words(resolved(schema))
     if "enum" in schema:
         return f"one of {', '.join(map(repr, schema['enum']))}"
     if "items" in schema:

@@ -111,7 +111,7 @@ def read_bytes(where: str, stream: Readable, size: int) -> npt.NDArray[np.uint8]
         DataError: The stream is damaged or ends early.
     """
     buffer = np.empty(size, np.uint8)
-    view = memoryview(buffer)
+    view = buffer.data
     done = 0
     while done < size:
         with damage_reported(where, f"expected {size:,} bytes, read {done:,}"):

@@ -109,13 +109,13 @@ def write_idx(stream: IO[bytes], array: Array, level: int = 6) -> None:
     """
     with gzip.GzipFile(filename="", fileobj=stream, mode="wb", compresslevel=level, mtime=0) as compressed:
         compressed.write(_header(array))
-        compressed.write(memoryview(np.ascontiguousarray(array)).cast("B"))
+        compressed.write(np.ascontiguousarray(array).data.cast("B"))
 
 
 def idx_sha256(array: Array) -> str:
     """The hash of the IDX file that would hold this uint8 array, to verify content stored otherwise."""
     hasher = hashlib.sha256(_header(array))
-    hasher.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+    hasher.update(np.ascontiguousarray(array).data.cast("B"))
     return hasher.hexdigest()
 
 

@@ -45,5 +45,5 @@ class ImageSet:
             # The byte order is spelled out so that a digest means the same on every machine.
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
             hasher.update(f"{part} {array.dtype.str} {array.shape}\n".encode())
-            hasher.update(memoryview(array).cast("B"))
+            hasher.update(array.data.cast("B"))
         return hasher.hexdigest()

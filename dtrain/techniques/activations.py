@@ -78,7 +78,7 @@ class Rrelu(ActivationTechnique):
         """Returns dtrain's RReLU, which Keras lacks."""
         from dtrain.keras_objects import RReLU
 
-        return RReLU(self.lower, self.upper, noise_index=site.index, name=site.name)
+        return RReLU(self.lower, self.upper, noise_index=site.noise_index, name=site.name)
 
 
 class Elu(ActivationTechnique):

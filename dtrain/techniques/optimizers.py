@@ -59,7 +59,8 @@ class SGD(OptimizerTechnique):
     @model_validator(mode="after")
     def _nesterov_has_momentum(self) -> Self:
         if self.nesterov and self.momentum == 0:
-            raise Contradiction(("nesterov",), "got true without momentum; expected a momentum, such as 0.9")
+            message = "got true without momentum; expected a momentum, such as 0.9"
+            raise Contradiction(("nesterov",), message, "for plain descent set nesterov to false")
         return self
 
     @property

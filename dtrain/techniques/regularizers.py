@@ -144,7 +144,7 @@ class Dropout(Noise):
         """Returns dropout whose masks are a function of seed, layer, step and element."""
         from dtrain.keras_objects import CounterDropout
 
-        return CounterDropout(rate, noise_index=site.index, name=site.name)
+        return CounterDropout(rate, noise_index=site.noise_index, name=site.name)
 
 
 class AlphaDropout(Noise):
@@ -156,7 +156,7 @@ class AlphaDropout(Noise):
         """Returns alpha dropout whose masks are a function of seed, layer, step and element."""
         from dtrain.keras_objects import CounterAlphaDropout
 
-        return CounterAlphaDropout(rate, noise_index=site.index, name=site.name)
+        return CounterAlphaDropout(rate, noise_index=site.noise_index, name=site.name)
 
 
 Regularizer = Annotated[L1 | L2 | L1L2 | MaxNorm | Dropout | AlphaDropout, FAMILY, BARE_NAME]

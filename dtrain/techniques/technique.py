@@ -55,12 +55,12 @@ class LayerSite:
 
     Args:
         name: The layer's name, unique in the network.
-        index: The number of the layer; it separates the noise of one layer from another's.
+        noise_index: The number of the site; it separates the noise of one layer from another's.
         convolutional: Whether the layer acts on images [batch, height, width, channels], not on vectors.
     """
 
     name: str
-    index: int
+    noise_index: int
     convolutional: bool = False
 
 

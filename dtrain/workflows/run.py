@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dtrain.config import dump_experiment
-from dtrain.errors import DivergedError
+from dtrain.errors import DivergedError, UsageError
 from dtrain.run_interface import RunObserver, RunOptions, RunResult
-from dtrain.runs import create_run
+from dtrain.runs import check_run, create_run
 from dtrain.session import Session, status_of
-from dtrain.spec import Experiment
+from dtrain.spec import LARGEST_SEED, Experiment
 from dtrain.statistics import Interval, mean_interval
 
 
@@ -48,6 +48,7 @@ def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> R
     Raises:
         DtrainError: Data, environment or run folder do not allow it, or training diverged; the folder says which.
     """
+    check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
     return session.train(experiment, create_run(options.runs_dir, name=options.name, stem=options.stem))
 
@@ -65,14 +66,19 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
 
     Raises:
         DivergedError: Every seed diverged.
+        UsageError: There are not so many seeds.
         DtrainError: Data, environment or run folder do not allow it.
     """
+    if experiment.seed + seeds > LARGEST_SEED + 1:
+        message = f"got {seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
+        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+    check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
     parent = create_run(options.runs_dir, name=options.name, stem=options.stem)
     parent.write_config(dump_experiment(session.resolved(experiment)))
     runs: list[RunResult] = []
     diverged: list[DivergedError] = []
-    with status_of(parent):
+    with status_of(parent, seeds=seeds):
         for seed in range(experiment.seed, experiment.seed + seeds):
             try:
                 runs.append(session.train(experiment.model_copy(update={"seed": seed}), parent.seed_folder(seed)))
@@ -80,7 +86,9 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
                 observer.on_warning(f"seed {seed} diverged: {error}")
                 diverged.append(error)
         if not runs:
-            raise diverged[0]
+            hint = diverged[0].problems[0].hint
+            message = f"all {seeds} seeds diverged; seed {experiment.seed}: {diverged[0]}"
+            raise DivergedError(message, where=str(parent.path), hint=hint)
         result = summarise_seeds(parent.path, tuple(runs), seeds - len(runs))
         parent.write_summary(_without_folders(result))
     return result

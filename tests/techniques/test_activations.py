@@ -12,7 +12,7 @@ from dtrain.techniques.activations import Activation
 from dtrain.techniques.technique import LayerSite
 
 Z = np.linspace(-4, 4, 41)
-SITE = LayerSite("activation_1", 1)
+SITE = LayerSite("activation_1", noise_index=1)
 
 
 def negative_part(function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_activation_equals_its_formula(written: object, expected: np.ndarray) ->
 
 
 def test_prelu_has_a_slope_for_each_channel_behind_a_convolution() -> None:
-    layer = build("prelu", LayerSite("activation_1", 1, convolutional=True))
+    layer = build("prelu", LayerSite("activation_1", noise_index=1, convolutional=True))
     layer(np.zeros((1, 5, 6, 3), np.float32))
     assert layer.weights[0].shape == (1, 1, 3)  # type: ignore[attr-defined]
 

@@ -12,9 +12,10 @@ import pytest
 
 from dtrain.config import load_experiment
 from dtrain.data.prepare import Data, prepare
-from dtrain.errors import ConfigError, DivergedError
+from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
 from dtrain.run_interface import RunOptions, RunResult
-from dtrain.runs import RunFolder
+from dtrain.runs import RunFolder, create_run
+from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.workflows.run import SeedsResult, run, run_seeds
 
@@ -24,10 +25,12 @@ class Listener:
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.phases: list[str] = []
         self.epochs: list[int] = []
 
     def on_phase(self, text: str) -> None:
-        """Ignores the phase."""
+        """Keeps what began."""
+        self.phases.append(text)
 
     def on_download(self, label: str, done: int, total: int | None) -> None:
         """Nothing is downloaded in tests."""
@@ -140,16 +143,84 @@ def test_the_saved_models_predict_what_was_recorded(finished: RunResult, data: D
     assert (recorded["labels"] == prepared.test.labels).all()
 
 
+WILD = {
+    "optimizer": {"kind": "sgd", "learning_rate": 1e15},
+    "activation": "relu",
+    "regularizer": [],
+    "schedule": "constant",
+}
+
+
 def test_a_diverged_run_keeps_what_it_measured_and_says_so(tmp_path: Path) -> None:
-    wild = small(
-        optimizer={"kind": "sgd", "learning_rate": 1e15}, activation="relu", regularizer=[], schedule="constant"
-    )
     with pytest.raises(DivergedError):
-        run(wild, RunOptions(tmp_path, name="wild"), Listener())
+        run(small(**WILD), RunOptions(tmp_path, name="wild"), Listener())
     status = RunFolder(tmp_path / "wild").read_status()
     assert status["state"] == "diverged"
     assert "gradient norm" in status["reason"]
     assert (tmp_path / "wild" / "steps.npz").exists()
+
+
+def test_where_every_seed_diverges_the_folder_of_them_all_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="all 2 seeds diverged; seed 42: step") as caught:
+        run_seeds(small(**WILD), 2, RunOptions(tmp_path, name="wild"), Listener())
+    assert caught.value.problems[0].where == str(tmp_path / "wild")
+    assert RunFolder(tmp_path / "wild").read_status()["state"] == "diverged"
+
+
+def test_a_seed_that_diverges_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Session.train
+
+    def diverge_once(self: Session, experiment: Experiment, folder: RunFolder) -> RunResult:
+        wild = small(**WILD, seed=43, training={"epochs": 2, "engine": "graph"})
+        return original(self, wild if experiment.seed == 43 else experiment, folder)
+
+    experiment = small(**WILD | {"optimizer": {"kind": "sgd", "learning_rate": 0.01}})
+    monkeypatch.setattr(Session, "train", diverge_once)
+    listener = Listener()
+    result = run_seeds(experiment, 3, RunOptions(tmp_path, name="mixed"), listener)
+    assert (result.diverged, [one.seed for one in result.runs]) == (1, [42, 44])
+    assert any("seed 43 diverged" in text for text in listener.warnings)
+    assert RunFolder(tmp_path / "mixed" / "seed-43").read_status()["state"] == "diverged"
+    monkeypatch.undo()
+    alone = run(experiment.model_copy(update={"seed": 44}), RunOptions(tmp_path), Listener())
+    assert alone.test.loss == result.runs[1].test.loss
+
+
+def test_there_are_no_seeds_beyond_32_bits(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected none above 4294967295"):
+        run_seeds(small(seed=2**32 - 1), 2, RunOptions(tmp_path), Listener())
+
+
+def test_a_taken_name_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    create_run(tmp_path, name="taken", stem="")
+    listener = Listener()
+    with pytest.raises(RunConflictError, match="taken"):
+        run(small(), RunOptions(tmp_path, name="taken"), listener)
+    assert listener.phases == []
+
+
+def test_deep_nets_say_that_they_compile(tmp_path: Path) -> None:
+    listener = Listener()
+    deep = small(network={"depth": 10, "width": 4}, training={"epochs": 1, "engine": "graph"})
+    run(deep, RunOptions(tmp_path), listener)
+    assert any("compiling 10 hidden layers" in text for text in listener.phases)
+
+
+def test_colour_images_of_ones_own_and_a_run_that_can_be_repeated_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.tile(np.arange(3), 40)
+    images = generator.integers(0, 256, (120, 8, 10, 3), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, x_test=images[:30], y_test=labels[:30])
+    monkeypatch.chdir(tmp_path)
+    settings = {"dataset": "own.npz", "network": {"filters": [3], "hidden": [4]}}
+    first = run(small(**settings), RunOptions(Path("runs")), Listener())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    again = run(load_experiment(tmp_path / first.folder / "config.yaml"), RunOptions(Path("runs")), Listener())
+    assert again.test == first.test
 
 
 def test_a_batch_larger_than_the_data_leaves_no_folder(tmp_path: Path) -> None:

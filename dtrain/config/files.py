@@ -1,0 +1,80 @@
+"""Read an experiment file, or say which file or command is meant instead."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from itertools import islice
+from pathlib import Path
+
+from dtrain.config.yaml_reader import MAXIMUM_BYTES, check_size
+from dtrain.errors import ConfigError, nearest
+from dtrain.quoting import printable
+from dtrain.spec import NAMED_DATASETS
+
+SUFFIXES = (".yaml", ".yml")
+USUAL_FOLDER = "configs"
+SHOWN_FILES = 10
+MOST_ENTRIES = 1000
+"""Of a folder; it may be a huge one that has nothing to do with experiments."""
+
+
+def read_file(path: Path, source: str) -> bytes:
+    """Returns the content of an experiment file.
+
+    Args:
+        path: The file.
+        source: What to call it in messages.
+
+    Raises:
+        ConfigError: It cannot be read, is too large or holds images; says which file or command may be meant.
+    """
+    if path.suffix == ".npz":
+        raise ConfigError("got an .npz file; expected an experiment file", where=source, hint=_dataset_hint(path))
+    try:
+        with path.open("rb") as file:
+            # A device or a pipe does not know its size: reading no more than is allowed holds for all.
+            content = file.read(MAXIMUM_BYTES + 1)
+            check_size(max(len(content), os.fstat(file.fileno()).st_size), source)
+            return content
+    except OSError as error:
+        files = _files_near(path)
+        near = _did_you_mean(path, files) if isinstance(error, FileNotFoundError) else ""
+        message = f"got {error.strerror} (errno {error.errno}); expected an experiment file{near}"
+        raise ConfigError(message, where=source, hint=_hint(path, files)) from None
+
+
+def _hint(path: Path, files: list[str]) -> str:
+    if str(path) in NAMED_DATASETS or (path.is_dir() and not files):
+        return _dataset_hint(path)
+    return f"files nearby: {', '.join(files[:SHOWN_FILES])}" if files else "no .yaml file is nearby"
+
+
+def _dataset_hint(path: Path) -> str:
+    return f"images are chosen by `dtrain run dataset={printable(shlex.quote(str(path)))}`"
+
+
+def _did_you_mean(path: Path, files: list[str]) -> str:
+    by_name = {_bare_name(file): file for file in reversed(files)}
+    near = nearest(_bare_name(str(path)), by_name)
+    return f"; did you mean {by_name[near]!r}?" if near else ""
+
+
+def _bare_name(file: str) -> str:
+    name = os.path.basename(file)
+    return name.removesuffix(next(filter(name.endswith, SUFFIXES), ""))
+
+
+def _files_near(path: Path) -> list[str]:
+    """The experiment files in the folder that was given, else in its folder, the current one and the usual one."""
+    folders = [str(path)] if path.is_dir() else [os.path.dirname(path), "", USUAL_FOLDER]
+    return [file for folder in dict.fromkeys(folders) for file in _experiment_files(folder)]
+
+
+def _experiment_files(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = sorted(entry.name for entry in islice(entries, MOST_ENTRIES))
+    except OSError:
+        return []
+    return [printable(os.path.join(folder, name)) for name in names if name.endswith(SUFFIXES)]

@@ -1,0 +1,65 @@
+"""Walk the JSON schema of an experiment: references, families of kinds, and the path of every key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from dtrain.quoting import KeyPath
+from dtrain.spec import Experiment
+
+Schema = Mapping[str, Any]
+
+
+@cache
+def experiment_schema() -> Schema:
+    """Returns the schema of a whole experiment, written without short forms."""
+    return Experiment.model_json_schema()
+
+
+def resolved(schema: Schema) -> Schema:
+    """Returns the schema itself where it is named by reference or may also be null."""
+    if "$ref" in schema:
+        return resolved(experiment_schema()["$defs"][schema["$ref"].rpartition("/")[2]])
+    branches = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return resolved(branches[0]) if len(branches) == 1 else schema
+
+
+def kinds_of(schema: Schema) -> dict[str, Schema]:
+    """Returns the sections that a family's schema chooses from, by kind and in the order of their definition."""
+    sections = [resolved(one) for one in schema["oneOf"]]
+    return {one["properties"]["kind"]["const"]: one for one in sections}
+
+
+def takes_number(schema: Schema) -> bool:
+    """Whether a number, of whatever size, may stand where the schema does."""
+    return any(one.get("type") in ("number", "integer") for one in (schema, *schema.get("anyOf", ())))
+
+
+@cache
+def every_key() -> tuple[KeyPath, ...]:
+    """Returns the path of every key but `kind`, of every kind, without the indices of lists."""
+    return tuple(dict.fromkeys(_keys(experiment_schema(), ())))
+
+
+@cache
+def every_kind() -> tuple[tuple[str, str], ...]:
+    """Returns every kind with the key of its family."""
+    families = {key: _entry(field) for key, field in experiment_schema()["properties"].items()}
+    return tuple((kind, key) for key, one in families.items() if "discriminator" in one for kind in kinds_of(one))
+
+
+def _entry(schema: Schema) -> Schema:
+    """The schema of one entry where a list is expected, and otherwise of the value itself."""
+    inner = resolved(schema)
+    return resolved(inner["items"]) if "items" in inner else inner
+
+
+def _keys(schema: Schema, path: KeyPath) -> Iterator[KeyPath]:
+    inner = _entry(schema)
+    for section in kinds_of(inner).values() if "discriminator" in inner else (inner,):
+        for name, field in section.get("properties", {}).items():
+            if name != "kind":
+                yield (*path, name)
+                yield from _keys(field, (*path, name))
