@@ -1,0 +1,95 @@
+"""The house: imports point down one list only, and each library has one room."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dtrain
+
+ROOT = Path(dtrain.__file__).parent
+FROM_DOOR_TO_CELLAR = [
+    "__main__",
+    "cli",
+    "display",
+    "workflows",
+    "session",
+    "run_interface",
+    "plots",
+    "training",
+    "runs",
+    "storage",
+    "evaluation",
+    "engine",
+    "losses",
+    "model",
+    "backend",
+    "data",
+    "config",
+    "spec",
+    "techniques",
+    "keras_objects",
+    "statistics",
+    "quoting",
+    "errors",
+    "__init__",
+]
+ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli"}, "yaml": {"config"}}
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports when it runs, in functions too; not what type checkers alone see."""
+    tree = ast.parse(path.read_text())
+    skipped: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            skipped.update(ast.walk(node))
+    found = set()
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "dtrain":
+            found.update(f"dtrain.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_every_room_is_on_the_list() -> None:
+    assert {room(path) for path in MODULES} == set(FROM_DOOR_TO_CELLAR)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down_only(path: Path) -> None:
+    here = FROM_DOOR_TO_CELLAR.index(room(path))
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "dtrain" and len(parts) > 1 and parts[1] in FROM_DOOR_TO_CELLAR:
+            assert FROM_DOOR_TO_CELLAR.index(parts[1]) >= here, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("library", ONLY_HERE)
+def test_a_library_has_one_room(library: str) -> None:
+    users = {room(path) for path in MODULES if any(name.split(".")[0] == library for name in imported(path))}
+    assert users == ONLY_HERE[library]
+
+
+def test_only_the_engine_takes_a_gradient_step() -> None:
+    words = ("GradientTape", "optimizer.apply", ".fit(", "train_on_batch(")
+    users = {room(path) for path in MODULES if any(word in path.read_text() for word in words)}
+    assert users == {"engine"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_first_line_of_every_module_says_why_it_exists(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring and docstring.splitlines()[0].endswith((".", "?", ":"))
