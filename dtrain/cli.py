@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import traceback
@@ -14,7 +15,7 @@ from typing import Annotated, Literal
 import typer
 
 from dtrain import __version__
-from dtrain.errors import DtrainError, EnvironmentProblem, PartialFailure, UsageError
+from dtrain.errors import DtrainError, EnvironmentProblem, PartialFailure, UsageError, did_you_mean
 
 app = typer.Typer(
     help="Which deep-net training technique works on my data, how sure are we, and why?",
@@ -145,15 +146,22 @@ def data_command(
     from dtrain.display.results import describe_data
     from dtrain.workflows.data import fetch, import_copy, status
 
-    if (source is None) != (action == "status"):
-        expected = "`dtrain data status`, `dtrain data fetch NAME` or `dtrain data import PATH`"
-        raise UsageError(f"got {' '.join(filter(None, [action, source]))!r}; expected {expected}", where="dtrain data")
+    _check_source(action, source)
     with progress(quiet=quiet) as observer:
         if source is None:
             report = status(data_dir)
         else:
             report = fetch(source, data_dir, observer) if action == "fetch" else import_copy(Path(source))
     publish(report, describe_data, as_json=as_json)
+
+
+def _check_source(action: str, source: str | None) -> None:
+    if action == "status" and source is not None:
+        message = f"got {source!r} after status; expected nothing more"
+        raise UsageError(message, where="dtrain data", hint=f"to get a data set: `dtrain data fetch {source}`")
+    if action != "status" and source is None:
+        missing = "NAME" if action == "fetch" else "PATH"
+        raise UsageError(f"{missing} is missing; expected `dtrain data {action} {missing}`", where="dtrain data")
 
 
 def split_configuration(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -222,11 +230,20 @@ def _to_failure(error: BaseException) -> DtrainError:
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "dtrain"
-        return UsageError(error.format_message(), hint=f"see `{path} --help`")
+        return UsageError(_with_guess(error.format_message()), hint=f"see `{path} --help`")
     if isinstance(error, OSError):
         return EnvironmentProblem(error.strerror or str(error), where=str(error.filename or ""))
     traceback.print_exception(error)
     return DtrainError(f"{type(error).__name__}: {error}", hint="this is a bug in dtrain: please report it")
+
+
+def _with_guess(message: str) -> str:
+    """Adds the nearest choice to Typer's complaint about a wrong one, which names them all; Pydantic's words go."""
+    message = message.replace("Value error, ", "", 1)
+    received, complains, choices = message.partition(" is not one of ")
+    names = re.findall(r"'([^']*)'", choices)
+    wrong = re.findall(r"'([^']*)'", received)
+    return message.rstrip(".") + did_you_mean(wrong[-1], names) if complains and wrong else message
 
 
 @contextmanager

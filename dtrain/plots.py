@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ LONGEST_NAME = 16
 COUNTED_CLASSES = 30
 """Up to so many classes the cells have room for counts."""
 FEWEST_COLUMNS, GALLERY_COLUMNS, GALLERY_IMAGES = 3, 6, 24
-CAPTION_WIDTH = 20
+CAPTION_WIDTH = 24
 TITLE_LETTERS_PER_INCH = 7
 
 
@@ -63,12 +62,12 @@ def plot_confusion(matrix: Array, class_names: Sequence[str], path: Path, title:
     _save(confusion_figure(matrix, class_names, title), path)
 
 
-def plot_gallery(images: Array, captions: Sequence[str], path: Path, title: str) -> None:
+def plot_gallery(images: Array, captions: Sequence[Sequence[str]], path: Path, title: str) -> None:
     """Draws up to 24 images with a caption below each into a PNG file.
 
     Args:
         images: [images, height, width] or [images, height, width, 3], in [0, 1].
-        captions: One for each image.
+        captions: Up to three lines for each image.
         path: The file; replaced as a whole.
         title: What stands above.
     """
@@ -102,7 +101,8 @@ def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> F
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     # The square root of the share: on a linear scale all mistakes are white.
     picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
-    figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.7, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
+    label = "share of the true class (square-root scale)"
+    figure.colorbar(picture, ax=axes, label=label, shrink=0.7, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     shown = range(0, classes, -(-classes // COUNTED_CLASSES))
@@ -116,7 +116,7 @@ def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> F
     return figure
 
 
-def gallery_figure(images: Array, captions: Sequence[str], title: str) -> Figure:
+def gallery_figure(images: Array, captions: Sequence[Sequence[str]], title: str) -> Figure:
     """Returns the picture of `plot_gallery`."""
     shown = min(len(images), GALLERY_IMAGES)
     columns = min(GALLERY_COLUMNS, max(shown, FEWEST_COLUMNS))
@@ -178,19 +178,14 @@ def _printable(text: str) -> str:
 
 
 def _shorten(text: str, width: int) -> str:
-    """Cuts out the middle: names that begin alike often end differently, and a caption ends with a probability."""
+    """Cuts out the middle: names that begin alike often end differently."""
     text = _printable(text)
     head = width // 2
     return text if len(text) <= width else f"{text[:head]}…{text[head + 1 - width :]}"
 
 
-def _caption(text: str) -> str:
-    """Breaks into two lines, the second one empty where one is enough, so that captions in a row stand level."""
-    text = _shorten(text, 2 * CAPTION_WIDTH)
-    lines = textwrap.wrap(text, CAPTION_WIDTH)
-    if len(lines) > 2:
-        lines = [text[:CAPTION_WIDTH], text[CAPTION_WIDTH:]]
-    return "\n".join([*lines, "", ""][:2])
+def _caption(lines: Sequence[str]) -> str:
+    return "\n".join(_shorten(line, CAPTION_WIDTH) for line in lines)
 
 
 def _empty_figure(width: float, height: float, title: str) -> Figure:

@@ -133,19 +133,23 @@ def test_a_hundred_classes_have_no_counts_and_fewer_names() -> None:
 
 def test_a_gallery_shows_the_first_24_images_with_their_captions() -> None:
     images = np.random.default_rng(0).random((30, 5, 4))
-    shown = [axes for axes in gallery_figure(images, [f"caption {i}" for i in range(30)], "").axes if axes.images]
+    shown = [axes for axes in gallery_figure(images, [[f"caption {i}"] for i in range(30)], "").axes if axes.images]
     assert [axes.texts[0].get_text().strip() for axes in shown] == [f"caption {i}" for i in range(24)]
     for axes, image in zip(shown, images, strict=False):
         np.testing.assert_array_equal(axes.images[0].get_array(), image)
 
 
-def test_long_captions_keep_their_end_on_two_lines() -> None:
-    caption = "a tall ship with many sails, not a container ship in a harbour 97%"
-    text = gallery_figure(np.zeros((1, 4, 4)), [caption], "").axes[0].texts[0].get_text()
-    first, second = text.split("\n")
-    assert first.startswith("a tall ship")
-    assert second.endswith("97%")
-    assert max(len(first), len(second)) <= 20
+def test_each_line_of_a_caption_is_cut_on_its_own() -> None:
+    caption = ("a tall ship with many sails", "taken for a container ship in a harbour", "97% sure, #722")
+    first, second, third = gallery_figure(np.zeros((1, 4, 4)), [caption], "").axes[0].texts[0].get_text().split("\n")
+    assert first.startswith("a tall ship") and first.endswith("sails")
+    assert second.startswith("taken for ") and second.endswith("harbour")
+    assert third == "97% sure, #722"
+    assert max(map(len, (first, second))) <= 24
+
+
+def test_the_scale_of_the_confusion_colours_is_told() -> None:
+    assert "square-root scale" in confusion_figure(np.eye(2, dtype=int), ["a", "b"], "").axes[1].get_ylabel()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_long_captions_keep_their_end_on_two_lines() -> None:
 def test_gallery_files_decode_with_the_size_of_their_grid(
     tmp_path: Path, shape: tuple[int, ...], size: tuple[int, int]
 ) -> None:
-    plot_gallery(np.full(shape, 0.5), ["caption"] * shape[0], tmp_path / "gallery.png", "title")
+    plot_gallery(np.full(shape, 0.5), [["caption"]] * shape[0], tmp_path / "gallery.png", "title")
     assert matplotlib.image.imread(tmp_path / "gallery.png").shape[:2] == size
 
 
@@ -169,7 +173,7 @@ def test_curve_files_decode_with_1100_x_800_pixels(tmp_path: Path, epochs: int) 
 def test_row_105_odd_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
     plot_curves(metrics(2), STEPS, tmp_path / "curves.png", name)
     plot_confusion(np.eye(2, dtype=int), [name, "b"], tmp_path / "confusion.png", name)
-    plot_gallery(np.zeros((1, 4, 4)), [name], tmp_path / "gallery.png", name)
+    plot_gallery(np.zeros((1, 4, 4)), [[name]], tmp_path / "gallery.png", name)
     for picture in tmp_path.iterdir():
         assert matplotlib.image.imread(picture).std() > 0
 
@@ -179,7 +183,7 @@ def test_a_formula_in_a_name_is_not_typeset() -> None:
     for figure in (
         curves_figure(metrics(1), STEPS, name),
         confusion_figure(np.eye(2, dtype=int), [name, "b"], name),
-        gallery_figure(np.zeros((1, 4, 4)), [name], name),
+        gallery_figure(np.zeros((1, 4, 4)), [[name]], name),
     ):
         named = [text for text in figure.findobj(Text) if isinstance(text, Text) and name in text.get_text()]
         assert named

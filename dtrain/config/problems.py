@@ -142,13 +142,22 @@ def _contradictions(target: Target, complaint: ErrorDetails, document: Document)
 
 def _contradiction(path: KeyPath, wrong: Contradiction, document: Document) -> Problem:
     """Says so where the value to blame is one that the user did not write."""
-    message = wrong.message if _is_written(path, document) else wrong.message.replace("got ", "got the default ", 1)
-    return Problem(message, as_written(path, document).where, wrong.hint)
+    if _is_written(path, document):
+        return Problem(wrong.message, as_written(path, document).where, wrong.hint)
+    message = wrong.message.replace("got ", "got the default ", 1)
+    return Problem(message, f"{document.nearest(path).value} {dotted(path)}", wrong.hint)
 
 
 def _is_written(path: KeyPath, document: Document) -> bool:
+    """Whether the value at a path is the user's: an override of one field brings defaults along, without places."""
     value = document.value
+    written: KeyPath = ()
     for position, part in enumerate(path):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            value, written = cast(Any, value)[part], (*written, part)
+            if written not in document.places:
+                return False
+            continue
         value = long_form(path[:position], value) if position else value
         if isinstance(value, dict) and part not in value:
             return False

@@ -51,7 +51,8 @@ def guess_mapping(written: object, kinds: Mapping[str, Schema]) -> str:
     if fields is None:
         return f"; did you mean {{kind: {kind}, ...}}?"
     others = {key: value for key, value in written.items() if key != kind}
-    return f"; did you mean {shown({'kind': kind, **fields, **others})}?"
+    settings = shown({**fields, **others}).removeprefix("{")
+    return f"; did you mean {{kind: {kind}{', ' if fields or others else ''}{settings}?"
 
 
 def _same(received: str, known: Iterable[str]) -> str:

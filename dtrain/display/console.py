@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from dtrain.errors import DtrainError
@@ -20,6 +21,9 @@ from dtrain.quoting import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+CLAUSE_INDENT = "  "
+"""Before each line of a sentence but the first."""
 
 Result = TypeVar("Result", bound="DataclassInstance")
 
@@ -32,6 +36,52 @@ class _SideConsole(Console):
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A line that a terminal may break between words only, so that paths and commands can be copied.
+
+    One that is too long has a line for each of the clauses that semicolons divide. Where no terminal shows it, it stays
+    one line.
+
+    Args:
+        text: The sentence.
+        label: What stands before it, such as ``error``; empty for nothing.
+        style: How the label is shown.
+    """
+
+    text: str
+    label: str = ""
+    style: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        beginning = f"{self.label}: " if self.label else ""
+        whole = beginning + literal(self.text)
+        if console.is_terminal:
+            whole = "\n".join(_broken(line, options.max_width) for line in whole.split("\n"))
+        shown = Text(whole, no_wrap=True, overflow="ignore")
+        shown.stylize(self.style, 0, len(beginning) - 1 if beginning else 0)
+        yield shown
+
+
+def _broken(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    clauses = line.replace("; ", ";\n").split("\n")
+    lines = [
+        part
+        for number, clause in enumerate(clauses)
+        for part in textwrap.wrap(
+            clause,
+            max(width, 2 * len(CLAUSE_INDENT)),
+            initial_indent=CLAUSE_INDENT if number else "",
+            subsequent_indent=CLAUSE_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+    return "\n".join(lines)
 
 
 def stdout() -> Console:
@@ -79,7 +129,7 @@ def publish(result: Result, describe: Callable[[Result], Iterable[RenderableType
     console = stdout()
     for part in describe(result):
         # a path that is cut into lines cannot be copied
-        console.print(part, soft_wrap=isinstance(part, str))
+        console.print(part, soft_wrap=isinstance(part, str), crop=False)
 
 
 def publish_failure(failure: DtrainError, notes: Iterable[str], *, as_json: bool) -> None:
@@ -97,20 +147,16 @@ def publish_failure(failure: DtrainError, notes: Iterable[str], *, as_json: bool
         return
     console = stderr()
     for problem in failure.problems:
-        console.print(_labelled("error", "bold red", problem), soft_wrap=True)
+        console.print(Sentence(str(problem), "error", "bold red"), crop=False)
         if problem.hint:
-            console.print(_labelled("hint", "cyan", problem.hint), soft_wrap=True)
+            console.print(Sentence(problem.hint, "hint", "cyan"), crop=False)
     for note in notes:
-        console.print(literal(note), soft_wrap=True)
+        console.print(Sentence(note), crop=False)
 
 
-def warning(text: str) -> Text:
+def warning(text: str) -> Sentence:
     """Returns a warning as it is shown."""
-    return _labelled("warning", "yellow", text)
-
-
-def _labelled(label: str, style: str, text: object) -> Text:
-    return Text.assemble((f"{label}:", style), " ", literal(text))
+    return Sentence(text, "warning", "yellow")
 
 
 def _to_plain(value: object) -> object:

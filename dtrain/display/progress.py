@@ -55,7 +55,7 @@ class QuietProgress:
 
     def on_warning(self, text: str) -> None:
         """Shows the warning."""
-        self.console.print(warning(text), soft_wrap=True)
+        self.console.print(warning(text), crop=False)
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
         """Takes note of the folder."""

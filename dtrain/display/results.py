@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import literal
+from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import EpochTable, duration, number, percent, percent_interval
 from dtrain.runs import CONFIG
 
@@ -79,10 +79,12 @@ def describe_run_report(report: RunReport) -> Parts:
 
 def describe_seeds_report(report: SeedsReport) -> Parts:
     """Yields how a run of several seeds is doing, a line for each seed, the means, and where the pictures are."""
-    yield from _describe_status(report.folder, report.status, f"{len(report.runs)} seeds begun")
+    begun = f"{len(report.runs)} of {_seeds(report.planned)}" if report.planned else _seeds(len(report.runs))
+    yield from _describe_status(report.folder, report.status, f"{begun} begun")
     for run in report.runs:
         if run.result is None:
-            yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}"
+            accuracy = f", val accuracy {percent(run.metrics[-1]['val_accuracy'])}" if run.metrics else ""
+            yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}{accuracy}"
     if report.result:
         yield from _describe_seeds(report.result)
     for run in report.runs:
@@ -100,12 +102,12 @@ def describe_evaluation(report: EvaluationReport) -> Parts:
     if len(report.classes) <= MOST_CLASSES_IN_TEXT:
         yield Text("\nimages of each class (line) taken for each class (column)")
         yield _confusion_table(report)
-    yield Text("\nthe worst mistakes, by how sure the model was")
+    if report.mistakes:
+        yield Text("\nthe worst mistakes, by how sure the model was")
     for one in report.mistakes[:MISTAKES_IN_TEXT]:
-        yield Text(
-            f"{percent(one.probability)}  {literal(one.label)} taken for {literal(one.prediction)}, image {one.image}"
-        )
+        yield Text(f"{literal(one.label)} taken for {literal(one.prediction)}, {one.sureness} sure, image #{one.image}")
     yield f"\npictures and report {literal(report.folder)}"
+    yield _accuracy(f"{report.split} accuracy", report.overall)
 
 
 def describe_data(report: DataReport) -> Parts:
@@ -114,15 +116,21 @@ def describe_data(report: DataReport) -> Parts:
     table.add_column("data set", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("where", overflow="fold")
+    table.add_column("where", no_wrap=True)
     for one in report.sets:
         state = Text("verified", "green") if one.verified else Text("missing" if one.path is None else "damaged", "red")
-        where = f"{one.origin} {literal(one.path)}" if one.verified else literal(one.problem)
-        table.add_row(one.name, state, f"{one.size / 1e6:.1f} MB" if one.path else "", where)
+        table.add_row(one.name, state, f"{one.size / 1e6:.1f} MB" if one.path else "", one.origin)
     yield table
+    for one in report.sets:
+        yield f"{one.name}: {literal(one.path) if one.verified else _a_line_each(one.problem)}"
     for one in report.sets:
         if one.path is None:
             yield _next(f"dtrain data fetch {one.name}", "download it")
+
+
+def _a_line_each(problem: str) -> str:
+    """Puts the places where a data set is not one below the other."""
+    return literal(problem).replace("not found: ", "not found; ").replace("; ", "\n  ")
 
 
 def _describe_result(result: RunResult) -> Parts:
@@ -142,7 +150,7 @@ def _describe_seeds(result: SeedsResult) -> Parts:
         accuracies = percent(run.validation.accuracy), percent(run.test.accuracy)
         table.add_row(str(run.seed), *accuracies, str(run.best_epoch), str(run.epochs), f"{run.seconds['train']:.1f}")
     yield table
-    seeds = f"{len(result.runs)} seeds" if len(result.runs) > 1 else "1 seed"
+    seeds = _seeds(len(result.runs))
     for name, mean, interval in (
         ("test", result.test_accuracy, result.test_interval),
         ("validation", result.validation_accuracy, result.validation_interval),
@@ -150,13 +158,18 @@ def _describe_seeds(result: SeedsResult) -> Parts:
         ends = f"95% interval {percent_interval(interval)}, " if interval else ""
         yield Text.assemble((f"mean {name} accuracy {percent(mean)}", "bold"), f" ({ends}{seeds})")
     if result.diverged:
-        yield Text(f"{result.diverged} seeds diverged; the means leave them out, so they flatter", "yellow")
+        them = "it" if result.diverged == 1 else "them"
+        yield Text(f"{_seeds(result.diverged)} diverged; the means leave {them} out, so they flatter", "yellow")
     yield Text(
         "The intervals cover the chance of the seed: first weights, order of the images, noise. They do not cover "
         "the chance of which images were held out."
         if result.test_interval
         else "One seed says nothing about the spread over seeds."
     )
+
+
+def _seeds(number: int) -> str:
+    return "1 seed" if number == 1 else f"{number} seeds"
 
 
 def _describe_status(folder: Path, status: Status, done: str) -> Parts:
@@ -210,5 +223,5 @@ def _quoted(path: Path) -> str:
     return literal(shlex.quote(str(path)))
 
 
-def _next(command: str, purpose: str) -> str:
-    return f"next: {command}  # {purpose}"
+def _next(command: str, purpose: str) -> Sentence:
+    return Sentence(f"{command}  # {purpose}", "next")

@@ -14,7 +14,8 @@ from rich.text import Text
 from dtrain.statistics import Interval
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-SPARKLINE_WIDTH = 18
+CURVE_LABELS = ("loss ", "  val accuracy ")
+NARROWEST_CURVE = 8
 Metrics = Mapping[str, Any]
 
 
@@ -41,7 +42,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def sparkline(values: Sequence[float], width: int = SPARKLINE_WIDTH) -> str:
+def sparkline(values: Sequence[float], width: int) -> str:
     """Returns a curve of one character a value from lowest to highest; means of neighbours where space is short."""
     if len(values) > width:
         edges = [round(position * len(values) / width) for position in range(width + 1)]
@@ -108,9 +109,11 @@ class EpochTable:
             table.add_row(*(column.cell(epoch) for column in columns), style=style)
         yield table
         if len(self.epochs) > 1 and not options.ascii_only:
-            yield self._curves()
+            yield self._curves(options.max_width)
 
-    def _curves(self) -> Text:
-        losses = sparkline([one["loss"] for one in self.epochs])
-        accuracies = sparkline([one["val_accuracy"] for one in self.epochs])
-        return Text.assemble("loss ", (losses, "magenta"), "  val accuracy ", (accuracies, "green"))
+    def _curves(self, width: int) -> Text:
+        of_loss, of_accuracy = CURVE_LABELS
+        room = max((width - len(of_loss) - len(of_accuracy)) // 2, NARROWEST_CURVE)
+        losses = sparkline([one["loss"] for one in self.epochs], room)
+        accuracies = sparkline([one["val_accuracy"] for one in self.epochs], room)
+        return Text.assemble(of_loss, (losses, "magenta"), of_accuracy, (accuracies, "green"))

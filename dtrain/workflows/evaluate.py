@@ -22,6 +22,7 @@ from dtrain.session import split_result
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval, wilson_interval
 from dtrain.storage import DAMAGE
+from dtrain.workflows.show import STATES_IN_WORDS, current_status
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +70,12 @@ class Mistake:
     label: str
     prediction: str
     probability: float
+
+    @property
+    def sureness(self) -> str:
+        """The probability in per cent, which is never rounded to certainty."""
+        percent = round(100 * self.probability)
+        return f"{percent}%" if percent < 100 else ">99%"
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,8 @@ def _one_run(folder: RunFolder, observer: RunObserver) -> RunFolder:
         return folder
     ended = [seed for seed in seeds if seed.model_path("keras").exists()]
     chosen = ended[0] if ended else seeds[0]
-    observer.on_warning(f"{folder.path} holds {len(seeds)} seeds; this is {chosen.path.name}")
+    if len(seeds) > 1:
+        observer.on_warning(f"{folder.path} holds {len(seeds)} seeds; this is {chosen.path.name}")
     return chosen
 
 
@@ -158,7 +166,7 @@ def _check_model_is_there(folder: RunFolder) -> None:
     path = folder.model_path("keras")
     if not path.is_file():
         raise ModelFileError(
-            f"is missing; the run is {folder.read_status()['state']}",
+            f"is missing; the run {STATES_IN_WORDS[current_status(folder).state]}",
             where=str(path),
             hint="a run has its model when it is completed, unless training.save leaves keras out",
         )
@@ -257,8 +265,10 @@ def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> No
     plot_confusion(np.asarray(report.confusion), names, report.folder / CONFUSION, title)
     if report.mistakes:
         images = _visible(split.images[[one.image for one in report.mistakes]])
-        captions = [f"{one.label}, not {one.prediction} {one.probability:.0%}" for one in report.mistakes]
-        plot_gallery(images, captions, report.folder / MISTAKES, f"{title}: the worst mistakes, true class first")
+        captions = [
+            (one.label, f"taken for {one.prediction}", f"{one.sureness} sure, #{one.image}") for one in report.mistakes
+        ]
+        plot_gallery(images, captions, report.folder / MISTAKES, f"{title}: the worst mistakes")
     content = asdict(report)
     del content["run"], content["folder"]
     RunFolder(report.run).write_evaluation(report.split, content)

@@ -17,6 +17,17 @@ from dtrain.run_interface import RunResult
 from dtrain.runs import CONFIG, RunFolder, find_run
 from dtrain.workflows.run import SeedsResult, summarise_seeds
 
+STATES_IN_WORDS = {
+    "created": "has only just begun",
+    "running": "is still going on",
+    "completed": "is completed",
+    "interrupted": "was interrupted",
+    "diverged": "diverged",
+    "failed": "failed",
+    "died": "died",
+}
+"""What to say of a run in each state."""
+
 _RESULT = TypeAdapter(RunResult)
 
 
@@ -73,12 +84,14 @@ class SeedsReport:
     Args:
         folder: The folder.
         status: How the whole of it is doing.
+        planned: How many seeds will be trained; None where the run does not say.
         runs: A report for each seed begun.
         result: Means over the seeds that have ended; None as long as there are none.
     """
 
     folder: Path
     status: Status
+    planned: int | None
     runs: tuple[RunReport, ...]
     result: SeedsResult | None
 
@@ -96,11 +109,11 @@ def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
     """
     folder = find_run(runs_dir, run)
     seeds = folder.seed_folders()
-    return _seeds_report(folder, seeds) if seeds else _run_report(folder)
+    return _seeds_report(folder, seeds) if seeds or _planned(folder) else _run_report(folder)
 
 
 def _run_report(folder: RunFolder) -> RunReport:
-    status = _status(folder)
+    status = current_status(folder)
     experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
     return RunReport(
         folder=folder.path,
@@ -120,10 +133,26 @@ def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
     results = tuple(run.result for run in runs if run.result)
     diverged = sum(run.status.state == "diverged" for run in runs)
     result = summarise_seeds(folder.path, results, diverged) if results else None
-    return SeedsReport(folder.path, _status(folder), runs, result)
+    status = current_status(folder)
+    youngest = min((status, *(run.status for run in runs)), key=lambda one: one.heartbeat_age)
+    status = replace(status, heartbeat=youngest.heartbeat, heartbeat_age=youngest.heartbeat_age)
+    return SeedsReport(folder.path, status, _planned(folder), runs, result)
 
 
-def _status(folder: RunFolder) -> Status:
+def _planned(folder: RunFolder) -> int | None:
+    planned = folder.read_status().get("seeds")
+    return planned if isinstance(planned, int) else None
+
+
+def current_status(folder: RunFolder) -> Status:
+    """Returns how a run is doing, also where its process can no longer say so.
+
+    Args:
+        folder: The run.
+
+    Raises:
+        RunConflictError: Its status is missing or damaged.
+    """
     status = folder.read_status()
     try:
         age = (datetime.now(UTC) - datetime.fromisoformat(status["heartbeat"])).total_seconds()

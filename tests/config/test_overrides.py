@@ -118,11 +118,17 @@ def test_row_51_not_an_override(text: str) -> None:
     assert str(caught.value) == f"command line: got {text!r}; expected KEY=VALUE"
 
 
+def test_a_default_that_an_override_brings_along_is_called_one() -> None:
+    (problem,) = problems("{}", "optimizer.momentum=0")
+    assert "optimizer.momentum=0 optimizer.nesterov: got the default" in problem
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("optimizer.learnin_rate=0.1", "; did you mean 'learning_rate'?"),
         ("optimiser.learning_rate=0.1", "; did you mean 'optimizer'?"),
+        ("lr=0.1", "; did you mean 'optimizer.learning_rate'?"),
         ("dataset=mnits", "; did you mean 'mnist'?"),
         ("network.7=3", "got 7; expected an index of the list network, from 0 to 2"),
         ("network.hidden.first=3", "got 'first'; expected an index of the list network.hidden, from 0 to 2"),

@@ -54,8 +54,8 @@ def test_places(text: str, where: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("seed: -1", "got -1; expected an integer of at least 0 and less than 4294967296"),
-        ("seed: x", "got 'x' (a string); expected an integer of at least 0 and less than 4294967296"),
+        ("seed: -1", "got -1; expected an integer of at least 0 and of at most 4294967295"),
+        ("seed: x", "got 'x' (a string); expected an integer of at least 0 and of at most 4294967295"),
         ("training: 3", "got 3; expected a mapping"),
         ("training: {early_stopping: 3}", "got 3; expected a mapping, or null"),
         ("training: {save: [kers]}", "got 'kers'; expected one of 'keras', 'h5'; did you mean 'keras'?"),
@@ -108,3 +108,20 @@ def test_no_word_of_pydantic() -> None:
     text = "optimizer: {kind: 1, x: 2}\nnetwork: 3\nseed: x\ntraining: {epochs: 0.5}\nregularizer: [{kind: l1, l2: 3}]"
     for problem in found(text):
         assert not any(word in str(problem).lower() for word in ("input", "pydantic", "tuple", "http", "extra", "tag"))
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed"),
+    [
+        ("dataset: {train_limit: 10}", "1:1 training.batch_size: got the default 32; expected"),
+        ("dataset: {train_limit: 10}\ntraining: {batch_size: 20}", "2:24 training.batch_size: got 20; expected"),
+        ("schedule: piecewise\ntraining: {epochs: 3}", "1:11 schedule.boundaries: got the default [5, 15] with"),
+        (
+            "schedule: {kind: piecewise, boundaries: [5], values: [1, 2]}\ntraining: {epochs: 3}",
+            "1:41 schedule.boundaries: got [5] with",
+        ),
+    ],
+)
+def test_a_value_that_nobody_wrote_is_called_the_default(text: str, blamed: str) -> None:
+    (problem,) = found(text)
+    assert str(problem).startswith(f"exp.yaml:{blamed}")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.text import Text
 
-from dtrain.display.console import literal, publish, publish_failure, stderr, warning
+from dtrain.display.console import Sentence, literal, publish, publish_failure, stderr, warning
 from dtrain.errors import ConfigError, DataError, Problem
 from dtrain.spec import Experiment
 
@@ -69,6 +70,30 @@ def test_every_problem_has_its_line_and_hint(capsys: pytest.CaptureFixture[str])
         "hint: use 2",
         "error: a.yaml:2:2 network: got 3",
     ]
+
+
+def on_a_terminal(sentence: Sentence, width: int, *, terminal: bool = True) -> list[str]:
+    console = Console(width=width, force_terminal=terminal, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(sentence, crop=False)
+    return capture.get().splitlines()
+
+
+def test_a_terminal_breaks_sentences_at_clauses_and_between_words() -> None:
+    sentence = Sentence("got a; expected one of the many things; did you mean /a/path/that/is/rather/long?", "error")
+    assert on_a_terminal(sentence, 24) == [
+        "error: got a;",
+        "  expected one of the",
+        "  many things;",
+        "  did you mean",
+        "  /a/path/that/is/rather/long?",
+    ]
+    assert on_a_terminal(sentence, 100) == on_a_terminal(sentence, 24, terminal=False)
+    assert len(on_a_terminal(sentence, 100)) == 1
+
+
+def test_the_caret_of_a_hint_stays_below_its_column() -> None:
+    assert on_a_terminal(Sentence("look:\n    seed: 3\n        ^"), 20) == ["look:", "    seed: 3", "        ^"]
 
 
 def test_a_failure_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_one_seed_has_no_interval() -> None:
 
 def test_diverged_seeds_are_not_kept_quiet() -> None:
     assert "2 seeds diverged; the means leave them out" in text(results.describe_seeds(seeds_result(diverged=2)))
+    assert "1 seed diverged; the means leave it out" in text(results.describe_seeds(seeds_result(diverged=1)))
 
 
 def test_a_valid_experiment_is_printed_as_a_file_that_says_the_same(tmp_path: Path) -> None:
@@ -117,9 +119,13 @@ def test_a_run_that_has_no_result_says_how_it_is_doing(how: Status, said: str) -
 
 
 def test_seeds_that_are_still_going_on() -> None:
-    running = RunReport(Path("runs/a/seed-1"), status("running"), 1, 20, ({}, {}), (), None, ())
-    shown = text(results.describe_seeds_report(SeedsReport(Path("runs/a"), status("running"), (running,), None)))
-    assert "seed 1: running, epoch 2 of 20" in shown
+    metrics = ({"val_accuracy": 0.7}, {"val_accuracy": 0.8123})
+    running = RunReport(Path("runs/a/seed-1"), status("running"), 1, 20, metrics, (), None, ())
+    report = SeedsReport(Path("runs/a"), status("running"), 3, (running,), None)
+    shown = text(results.describe_seeds_report(report))
+    assert "runs/a: running, 1 of 3 seeds begun" in shown
+    assert "seed 1: running, epoch 2 of 20, val accuracy 81.23%" in shown
+    assert "1 seed begun" in text(results.describe_seeds_report(replace(report, planned=None)))
 
 
 def evaluation() -> EvaluationReport:
@@ -139,13 +145,24 @@ def test_an_evaluation_fits_the_terminal(width: int) -> None:
     assert max(map(len, shown.splitlines())) <= width
     assert "0 [red]T-shirt 150  50" in shown
     assert shown.count("taken for [red]T-shirt") == 5
+    assert "Bag taken for [red]T-shirt, 88% sure, image #2" in shown
+    assert shown.splitlines()[-1].startswith("test accuracy 88.12%") or width < 80
     assert "75.00%  68.57 to 80.49" in shown
+
+
+def test_without_mistakes_there_is_no_heading_for_them() -> None:
+    assert "worst mistakes" not in text(results.describe_evaluation(replace(evaluation(), mistakes=())))
 
 
 def test_data_sets_that_are_missing_say_how_to_get_them() -> None:
     here = SetStatus("mnist", Path("/data/mnist"), "data folder", 11_400_000, verified=True)
-    missing = SetStatus("fashion_mnist", None, "", 0, verified=False, problem="not found: Keras cache x (absent)")
-    shown = text(results.describe_data(DataReport((here, missing))))
-    assert "verified  11.4 MB  data folder /data/mnist" in shown
-    assert "missing            not found: Keras cache x (absent)" in shown
-    assert shown.splitlines()[-1].startswith("next: dtrain data fetch fashion_mnist")
+    problem = "not found: Keras cache /long/x (absent); system folder /y (absent)"
+    missing = SetStatus("fashion_mnist", None, "", 0, verified=False, problem=problem)
+    shown = text(results.describe_data(DataReport((here, missing))), width=80)
+    assert "verified  11.4 MB  data folder" in shown and "mnist: /data/mnist" in shown
+    assert shown.splitlines()[-4:] == [
+        "fashion_mnist: not found",
+        "  Keras cache /long/x (absent)",
+        "  system folder /y (absent)",
+        "next: dtrain data fetch fashion_mnist  # download it",
+    ]

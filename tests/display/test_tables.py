@@ -33,12 +33,12 @@ def lines(table: EpochTable, width: int) -> list[str]:
 
 
 def test_a_rising_sequence_climbs_every_block() -> None:
-    assert sparkline(range(8)) == BLOCKS
-    assert sparkline(range(7, -1, -1)) == BLOCKS[::-1]
+    assert sparkline(range(8), 18) == BLOCKS
+    assert sparkline(range(7, -1, -1), 18) == BLOCKS[::-1]
 
 
 def test_a_level_sequence_is_a_low_line() -> None:
-    assert sparkline([0.3, 0.3, 0.3]) == "▁▁▁"
+    assert sparkline([0.3, 0.3, 0.3], 18) == "▁▁▁"
 
 
 def test_a_long_sequence_is_averaged() -> None:
@@ -77,6 +77,12 @@ def test_only_the_last_epochs_get_a_line_but_all_are_in_the_curve() -> None:
     assert [line.split()[0] for line in shown[2:4]] == ["17", "18"]
     assert shown[4].startswith("loss █")
     assert shown[4].count("▁") > 0 and len(shown[4].split()[1]) == 18
+
+
+def test_the_curves_have_a_cell_for_each_epoch_as_long_as_they_fit() -> None:
+    for epochs, width, cells in ((20, 80, 20), (30, 80, 30), (31, 80, 30), (40, 120, 40), (40, 60, 20)):
+        curves = lines(EpochTable([epoch(count) for count in range(1, epochs + 1)], shown=1), width)[-1].split()
+        assert (len(curves[1]), len(curves[4])) == (cells, cells)
 
 
 def test_an_optimizer_without_momentum_has_no_column_for_it() -> None:

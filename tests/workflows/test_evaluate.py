@@ -21,8 +21,8 @@ from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
 from dtrain.errors import DataError, ModelFileError, UsageError
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder
-from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, evaluate
+from dtrain.runs import RunFolder, State
+from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate
 from dtrain.workflows.run import run, run_seeds
 
 SMALL = [
@@ -179,6 +179,19 @@ def test_row_40_a_model_file_that_is_not_what_it_should_be(
         evaluate_copy(copied)
     assert caught.value.problems[0].where == str(path)
     assert not (copied.path / "evaluation-test").exists()
+
+
+@pytest.mark.parametrize(("state", "said"), [("running", "is still going on"), ("diverged", "the run diverged")])
+def test_a_run_without_a_model_yet(copied: RunFolder, state: State, said: str) -> None:
+    copied.model_path("keras").unlink()
+    copied.write_status(state)
+    with pytest.raises(ModelFileError, match=said):
+        evaluate_copy(copied)
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.987, "99%"), (0.9949, "99%"), (0.9951, ">99%"), (1.0, ">99%")])
+def test_no_mistake_is_called_certain(probability: float, said: str) -> None:
+    assert Mistake(722, "5", "6", probability).sureness == said
 
 
 def test_other_images_than_those_of_the_training(copied: RunFolder) -> None:

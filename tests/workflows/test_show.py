@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from dtrain.run_interface import RunResult, SplitResult
 from dtrain.runs import RunFolder, State, create_run
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval
-from dtrain.workflows.show import RunReport, SeedsReport, show
+from dtrain.workflows.show import STATES_IN_WORDS, RunReport, SeedsReport, show
 
 
 def result(folder: Path, seed: int, accuracy: float) -> RunResult:
@@ -115,6 +115,21 @@ def test_seeds_of_which_none_has_ended(tmp_path: Path) -> None:
     fill(parent.seed_folder(0), "running", 0)
     report = show(tmp_path, "a")
     assert isinstance(report, SeedsReport) and report.result is None
+
+
+def test_seeds_on_their_way(tmp_path: Path) -> None:
+    parent = create_run(tmp_path, name="a", stem="")
+    edit_status(parent, seeds=3, heartbeat="2020-01-02T03:04:05+00:00")
+    report = show(tmp_path)
+    assert isinstance(report, SeedsReport) and (report.planned, report.runs) == (3, ())
+    assert report.status.heartbeat_age > 60
+    fill(parent.seed_folder(0), "running", 0)
+    report = show(tmp_path)
+    assert isinstance(report, SeedsReport) and report.status.heartbeat_age < 60, "the youngest seed counts"
+
+
+def test_every_state_has_its_words() -> None:
+    assert STATES_IN_WORDS.keys() == {*get_args(State), "died"}
 
 
 def test_an_unknown_run(tmp_path: Path) -> None:
