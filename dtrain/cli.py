@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -75,7 +76,7 @@ def run_command(
         from dtrain.workflows.run import run, run_seeds
 
         experiment = load_experiment(config, overrides)
-        options = RunOptions(runs_dir, name, config.stem if config else "default", device, data_dir)
+        options = RunOptions(runs_dir, name, _stem(config), device, data_dir)
         result = run_seeds(experiment, seeds, options, observer) if seeds else run(experiment, options, observer)
     if isinstance(result, RunResult):
         publish(result, describe_run, as_json=as_json)
@@ -200,10 +201,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    _open_missing_streams()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command = typer.main.get_command(app)
     try:
-        with _signals_unwind(), command.make_context("dtrain", given) as context:
+        # the parser empties the list that it is given
+        with _signals_unwind(), command.make_context("dtrain", list(given)) as context:
             command.invoke(context)
         return 0
     except typer.Exit as end:
@@ -212,6 +215,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (Exception, KeyboardInterrupt) as error:
         return _explain(error, as_json="--json" in given)
+
+
+def _stem(config: Path | None) -> str:
+    """What a run is named after: a repeated run after the run that its file is from."""
+    if config is None:
+        return "default"
+    return config.resolve().parent.name if config.name == "config.yaml" else config.stem
+
+
+def _open_missing_streams() -> None:
+    """Gives a closed standard stream somewhere to go: whoever closed it does not want to read."""
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _explain(error: BaseException, *, as_json: bool) -> int:

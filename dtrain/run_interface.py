@@ -86,6 +86,7 @@ class RunResult:
         seconds: Duration of each phase.
         engine: ``graph`` or ``xla``.
         stopped_early: Whether early stopping ended the training.
+        saved: Formats that the model is saved in.
     """
 
     folder: Path
@@ -99,3 +100,4 @@ class RunResult:
     seconds: dict[str, float]
     engine: str
     stopped_early: bool
+    saved: tuple[str, ...] = ("keras",)

@@ -186,6 +186,7 @@ class Session:
             seconds=dict(self._seconds),
             engine=self.compiler,
             stopped_early=history.stopped_early,
+            saved=experiment.training.save,
         )
 
     def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> None:

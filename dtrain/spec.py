@@ -196,6 +196,7 @@ def _schedule_contradictions(experiment: Experiment) -> list[Contradiction]:
                 ("schedule", "boundaries"),
                 f"got {list(schedule.boundaries)} with training.epochs {epochs}; expected epochs below {epochs}",
                 "move the boundaries or train for longer",
+                beside=("training",),
             )
         ]
     return []
@@ -218,7 +219,8 @@ def _regularizer_contradictions(experiment: Experiment) -> list[Contradiction]:
             try:
                 one.rates(experiment.network.hidden_layers)
             except Contradiction as wrong:
-                found.append(Contradiction(("regularizer", index, *wrong.path), wrong.message, wrong.hint))
+                path = ("regularizer", index, *wrong.path)
+                found.append(Contradiction(path, wrong.message, wrong.hint, beside=("network",)))
     return found
 
 
@@ -280,15 +282,15 @@ def fit_contradictions(
     batch_size, network = experiment.training.batch_size, experiment.network
     if 0 < train < batch_size:
         message = f"got {batch_size}; expected at most {train}, the number of training images"
-        found.append(Contradiction(("training", "batch_size"), message))
+        found.append(Contradiction(("training", "batch_size"), message, beside=("dataset",)))
     if network.output == "sigmoid" and classes != 2:
         message = f"got 'sigmoid' with {classes} classes; expected 'softmax' or 'auto', or two classes"
-        found.append(Contradiction(("network", "output"), message))
+        found.append(Contradiction(("network", "output"), message, beside=("dataset",)))
     parameters = network.parameters(image_shape, classes)
     if parameters > MAXIMUM_PARAMETERS:
         message = (
             f"got about {parameters:,} parameters, {parameters * 16 / 1e9:,.1f} GB in training; "
             f"expected at most {MAXIMUM_PARAMETERS:,}"
         )
-        found.append(Contradiction(("network",), message, "make the layers fewer or smaller"))
+        found.append(Contradiction(("network",), message, "make the layers fewer or smaller", beside=("dataset",)))
     return found

@@ -51,7 +51,7 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             skipped.update(ast.walk(node))
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(tree):
         if node in skipped:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -99,6 +100,24 @@ def test_seeds_of_which_some_diverged(monkeypatch: pytest.MonkeyPatch, capsys: p
     )
     assert main(["run", "--seeds", "2"]) == 0
     assert "mean test accuracy 80.00% (1 seed)" in capsys.readouterr().out
+
+
+def test_a_repeated_run_is_named_after_the_run_that_its_file_is_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", *SMALL, "--quiet", "--name", "first"]) == 0
+    assert main(["run", "runs/first/config.yaml", "--quiet"]) == 0
+    assert Path("runs/first-1/metrics.jsonl").read_bytes() == Path("runs/first/metrics.jsonl").read_bytes()
+    assert "run folder runs/first-1" in capsys.readouterr().out
+
+
+def test_a_closed_standard_error_does_no_harm() -> None:
+    command = shlex.join([*DTRAIN, "run", *SMALL, "--name", "unheard"])
+    subprocess.run(["sh", "-c", f"{command} 2>&-"], check=True, capture_output=True)
+    assert RunFolder(Path("runs/unheard")).read_status()["state"] == "completed"
+
+
+def test_row_50_a_wrong_command_is_one_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runn", "--json"]) == 2
+    assert "run" in json.loads(capsys.readouterr().out)["error"]["problems"][0]["message"]
 
 
 def test_options_reach_the_workflow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

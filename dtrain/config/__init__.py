@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from dtrain.config.files import read_file
 from dtrain.config.overrides import apply_overrides
-from dtrain.config.problems import as_written, experiment_problems
+from dtrain.config.problems import as_written, experiment_problems, remaining_contradictions
 from dtrain.config.yaml_reader import Document, Place, decode_yaml, read_yaml
 from dtrain.config.yaml_writer import write_yaml
 from dtrain.errors import ConfigError, Problem, did_you_mean
@@ -72,7 +72,7 @@ def _experiment(document: Document, overrides: Sequence[str]) -> Experiment:
     try:
         experiment = Experiment.model_validate(document.value)
     except ValidationError as error:
-        found = experiment_problems(error, document)
+        found = chain(experiment_problems(error, document), remaining_contradictions(error, document))
     problems = list(islice(chain(document.problems, _dataset_problems(document), found), MAXIMUM_PROBLEMS + 1))
     if len(problems) > MAXIMUM_PROBLEMS:
         problems[-1] = Problem("and more problems; put these right first")

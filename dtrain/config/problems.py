@@ -17,6 +17,7 @@ from dtrain.config.yaml_reader import Document
 from dtrain.config.yaml_schema import MAXIMUM_DIGITS, plain_value
 from dtrain.errors import Problem, did_you_mean
 from dtrain.quoting import KeyPath, clipped, dotted, shown
+from dtrain.spec import Experiment
 from dtrain.techniques.technique import Contradiction, Contradictions
 
 _NOUNS = {
@@ -72,6 +73,28 @@ def experiment_problems(error: ValidationError, document: Document) -> Iterator[
             found = [] if target.path in containers else [_wrong_value(target, complaint, document)]
         yield from (one for one in found if one not in seen)
         seen.update(found)
+
+
+def remaining_contradictions(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Yields what contradicts itself among the sections that `error` does not complain about.
+
+    pydantic looks at the whole only when every part is right; the user is told of everything at once all the same.
+
+    Args:
+        error: What pydantic found.
+        document: What the user wrote.
+    """
+    wrong = {one["loc"][0] for one in error.errors(include_url=False, include_input=False) if one["loc"]}
+    if not wrong:
+        return
+    written = cast(dict[str, Any], document.value)
+    try:
+        Experiment.model_validate({key: value for key, value in written.items() if key not in wrong})
+    except ValidationError as second:
+        whole = (one["ctx"]["error"] for one in second.errors() if one["type"] == "value_error" and not one["loc"])
+        for found in (one for contradictions in whole for one in contradictions.found):
+            if wrong.isdisjoint({found.path[0], *found.beside}):
+                yield _contradiction(found.path, found, document)
 
 
 @dataclass(frozen=True)

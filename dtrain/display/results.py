@@ -35,7 +35,8 @@ def describe_run(result: RunResult) -> Parts:
     """Yields how good the model is, and what to do next."""
     yield f"run folder {literal(result.folder)}"
     yield from _describe_result(result)
-    yield _next(f"dtrain evaluate {_reference(result.folder)}", "what it gets wrong")
+    if "keras" in result.saved:
+        yield _next(f"dtrain evaluate {_reference(result.folder)}", "what it gets wrong")
     yield _next(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
 
 

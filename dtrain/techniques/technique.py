@@ -34,11 +34,14 @@ class Contradiction(ValueError):
         path: The field to blame, relative to the section that raises.
         message: What was received and what was expected.
         hint: The fix.
+        beside: Other sections that it depends on.
     """
 
-    def __init__(self, path: tuple[str | int, ...], message: str, hint: str = "") -> None:
+    def __init__(
+        self, path: tuple[str | int, ...], message: str, hint: str = "", *, beside: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
-        self.path, self.message, self.hint = path, message, hint
+        self.path, self.message, self.hint, self.beside = path, message, hint, beside
 
 
 class Contradictions(ValueError):

@@ -298,3 +298,22 @@ def test_config_errors_need_no_tensorflow() -> None:
     program = "import sys, dtrain.config; print(sorted({'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()))"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_row_08_contradictions_are_found_beside_wrong_fields() -> None:
+    text = "dataset: mnist\nnetwork: {hidden: [5], output: sigmoid}\nregularizer: [l1, l2]\ntraining: {batch_size: 0}\n"
+    with pytest.raises(ConfigError) as caught:
+        parse_experiment(text, "exp.yaml")
+    places = sorted(problem.where for problem in caught.value.problems)
+    assert places == [
+        "exp.yaml:2:32 network.output",
+        "exp.yaml:3:19 regularizer.1",
+        "exp.yaml:4:24 training.batch_size",
+    ]
+
+
+def test_what_depends_on_a_wrong_section_is_not_guessed() -> None:
+    text = "schedule: {kind: piecewise, boundaries: [25], values: [0.1, 0.01]}\ntraining: {epochs: 0}\n"
+    with pytest.raises(ConfigError) as caught:
+        parse_experiment(text, "exp.yaml")
+    assert [problem.where for problem in caught.value.problems] == ["exp.yaml:2:20 training.epochs"]

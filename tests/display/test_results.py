@@ -69,6 +69,11 @@ def test_a_run_says_how_good_it_is_and_what_to_do_next() -> None:
     assert "next: dtrain run runs/elu-1/config.yaml --seeds 3  #" in shown
 
 
+def test_what_cannot_work_is_not_advised() -> None:
+    without_model = replace(result(), saved=("h5",))
+    assert "dtrain evaluate" not in text(results.describe_run(without_model))
+
+
 def test_a_run_elsewhere_is_named_by_its_quoted_path() -> None:
     assert "next: dtrain evaluate '/data/my runs/elu-1'  #" in text(results.describe_run(result("/data/my runs/elu-1")))
 
