@@ -20,7 +20,7 @@ from dtrain.statistics import wilson_interval
 from dtrain.techniques.networks import ConvNetwork
 
 if TYPE_CHECKING:
-    from dtrain.engine import Compiler, Engine
+    from dtrain.engine import Compiler, Engine, FloatArray
     from dtrain.evaluation import Evaluation, Evaluator
     from dtrain.training import EpochMetrics, History, Trainer
 
@@ -86,6 +86,23 @@ class Session:
             with self._phase("save", "saving"):
                 self._save(experiment, folder, result, evaluations["test"])
         return result
+
+    def range_test(self, experiment: Experiment, rates: FloatArray) -> FloatArray:
+        """Trains from the first weights of the experiment's seed with these rates, one a step, and writes nothing.
+
+        Args:
+            experiment: What to train; its schedule and its number of epochs do not count.
+            rates: The learning rate of each step [steps].
+
+        Returns:
+            The loss of each batch, up to a divergence [steps or fewer].
+        """
+        from dtrain.range_test import record_losses
+
+        with self._phase("build", self._compiling(experiment)):
+            engine, _ = self._compiled(experiment)
+        momentum = experiment.optimizer.cycled_momentum
+        return record_losses(engine, experiment.seed, rates, momentum, self._observer.on_progress)
 
     @contextmanager
     def _phase(self, name: str, text: str = "") -> Iterator[None]:
