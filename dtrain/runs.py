@@ -26,7 +26,7 @@ from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError, did_
 Array = npt.NDArray[Any]
 State = Literal["created", "running", "completed", "interrupted", "diverged", "failed"]
 
-CONFIG, STATUS, SUMMARY, CURVES = "config.yaml", "status.json", "summary.json", "curves.png"
+CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -209,8 +209,8 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """Returns every run in a folder, the latest last; symbolic links are left out."""
-    folders = [status.parent for status in runs_dir.glob(f"*/{STATUS}")]
+    """Returns every run in a folder, the latest last; symbolic links and searches for a rate are left out."""
+    folders = [path.parent for path in runs_dir.glob(f"*/{STATUS}") if not (path.parent / RATES).exists()]
     runs = [RunFolder(folder) for folder in folders if not folder.is_symlink()]
     return sorted(runs, key=lambda run: (run.created(), run.path.name))
 
