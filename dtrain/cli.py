@@ -85,6 +85,43 @@ def run_command(
         raise typer.Exit(PartialFailure.exit_code)
 
 
+@app.command("lr-find")
+def lr_find_command(
+    configuration: Configuration = None,
+    minimum: Annotated[float, typer.Option("--min", help="Rate of the first step.")] = 1e-6,
+    maximum: Annotated[float, typer.Option("--max", help="Rate of the last step.")] = 10.0,
+    iterations: Annotated[int, typer.Option(help="Steps for each seed.")] = 300,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the experiment with the suggested rate.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Train briefly at 0.3x, 1x and 3x of it.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Suggest a learning rate: raise it until training diverges, and read the loss."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    config, overrides = split_configuration(configuration or [])
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("checking the experiment")
+        from dtrain.config import load_experiment
+        from dtrain.display.rates import describe_rates
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.lr_find import RateRange, lr_find
+
+        search = RateRange(minimum, maximum, iterations, seeds)
+        experiment = load_experiment(config, overrides)
+        options = RunOptions(runs_dir, name, config.stem if config else "default", device, data_dir)
+        report = lr_find(experiment, search, options, observer, write=write, verify=verify)
+    publish(report, describe_rates, as_json=as_json)
+
+
 @app.command("validate")
 def validate_command(configuration: Configuration = None, as_json: Json = False) -> None:
     """Check an experiment file and print it with every default filled in."""
