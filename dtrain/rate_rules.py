@@ -61,6 +61,8 @@ def smooth(losses: FloatArray, steps: int) -> FloatArray:
         losses: The loss of each step taken [steps taken].
         steps: Steps planned, whose share the kernel's width is.
     """
+    if not len(losses):
+        return losses
     deviation = max(SMOOTHING * steps, 0.5)
     reach = int(4 * deviation) + 1
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
@@ -114,8 +116,11 @@ def slide(smoothed: FloatArray, steps: int) -> int:
 
 
 def edge_step(smoothed: FloatArray) -> int:
-    """Returns the last step whose loss is still about the lowest: from there on it only rises."""
-    return int(np.flatnonzero(smoothed <= EDGE_TOLERANCE * smoothed.min())[-1])
+    """Returns the last step that led to about the lowest loss: every later one made it worse.
+
+    The loss of a step is measured before its own rate is applied, so it is the rate of the step before that led to it.
+    """
+    return max(int(np.flatnonzero(smoothed <= EDGE_TOLERANCE * smoothed.min())[-1]) - 1, 0)
 
 
 def marks(smoothed: FloatArray, rates: FloatArray, *, diverged: bool) -> Marks:
@@ -132,7 +137,7 @@ def marks(smoothed: FloatArray, rates: FloatArray, *, diverged: bool) -> Marks:
         minimum=float(rates[smoothed.argmin()]) / 10,
         valley=float(rates[valley(smoothed)]),
         slide=float(rates[slide(smoothed, len(rates))]),
-        edge=float(rates[edge]) if diverged or edge < len(smoothed) - 1 else None,
+        edge=float(rates[edge]) if diverged or edge < len(smoothed) - 2 else None,
     )
 
 
@@ -219,8 +224,15 @@ def spread(rates: list[float]) -> Spread:
 
 
 def agreed_rate(found: Marks) -> float:
-    """Returns the rate that the rules of one curve agree on."""
-    return float(np.sqrt(found.steepest * found.minimum))
+    """Returns the rate half way, on the logarithmic axis, between where the rules agree and the edge.
+
+    The rules agree on where a sweep learns fast: their median, which no single rule that errs can move far. It is too
+    low for a training, because a sweep stays at each rate for a moment only, and the edge is too high. Without an edge
+    the rate of the lowest loss takes its place.
+    """
+    rules = np.log([found.steepest, found.minimum, found.valley, found.slide])
+    upper = 10 * found.minimum if found.edge is None else found.edge
+    return float(np.exp((np.median(rules) + np.log(upper)) / 2))
 
 
 def suggest(curves: tuple[Curve, ...], rates: FloatArray) -> Suggestion:

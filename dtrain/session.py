@@ -22,7 +22,7 @@ from dtrain.techniques.networks import ConvNetwork
 if TYPE_CHECKING:
     from dtrain.engine import Compiler, Engine, FloatArray
     from dtrain.evaluation import Evaluation, Evaluator
-    from dtrain.training import EpochMetrics, History, Trainer
+    from dtrain.training import EpochMetrics, History, Observer, Trainer
 
 HEARTBEAT_SECONDS = 2.0
 """Between two updates of the status file, so that a reader can tell a live run from a dead one."""
@@ -104,6 +104,16 @@ class Session:
         momentum = experiment.optimizer.cycled_momentum
         return record_losses(engine, experiment.seed, rates, momentum, self._observer.on_progress)
 
+    def trial(self, experiment: Experiment) -> float:
+        """Trains with the experiment's seed, writes nothing, and returns the validation accuracy at the end.
+
+        Raises:
+            DivergedError: A loss, gradient or weight is not finite.
+        """
+        engine, evaluator = self._compiled(experiment)
+        self._trainer(experiment, engine, evaluator, _Unobserved()).train()
+        return evaluator.evaluate(self.data.validation).accuracy
+
     @contextmanager
     def _phase(self, name: str, text: str = "") -> Iterator[None]:
         if text:
@@ -158,10 +168,10 @@ class Session:
         self._evaluator = Evaluator(model, output, self.data.scaling)
         return self._engine, self._evaluator
 
-    def _trainer(self, experiment: Experiment, engine: Engine, evaluator: Evaluator, recorder: _Recorder) -> Trainer:
+    def _trainer(self, experiment: Experiment, engine: Engine, evaluator: Evaluator, observer: Observer) -> Trainer:
         from dtrain.training import Trainer
 
-        return Trainer(experiment, self.data, engine, evaluator, recorder)
+        return Trainer(experiment, self.data, engine, evaluator, observer)
 
     def _train_recorded(self, trainer: Trainer, folder: RunFolder) -> History:
         """Trains; what was measured until then is kept also where training does not end well."""
@@ -211,6 +221,16 @@ class Session:
             with folder.replace_file(folder.model_path(suffix)) as path:
                 model.save(path)
         folder.write_summary(summary)
+
+
+class _Unobserved:
+    """Keeps a brief training apart from the epochs that a user is shown."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Shows nothing."""
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Shows nothing."""
 
 
 class _Recorder:

@@ -34,8 +34,9 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
     if report.written:
         yield f"written {literal(report.written)}"
     for one in report.verification:
-        accuracy = "diverged" if one.validation_accuracy is None else f"accuracy {percent(one.validation_accuracy)}"
-        yield Text(f"verified at {one.multiple:g}x, {one.learning_rate:#.2g}: validation {accuracy}")
+        accuracy = one.validation_accuracy
+        outcome = "diverged" if accuracy is None else f"validation accuracy {percent(accuracy)}"
+        yield Text(f"verified at {one.multiple:g}x, {one.learning_rate:.2g}: {outcome}")
 
 
 def _rule_table(report: RateReport) -> Table:

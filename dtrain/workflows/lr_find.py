@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,13 +73,11 @@ class Verification:
         learning_rate: The rate.
         multiple: The rate as a multiple of the suggestion.
         validation_accuracy: Accuracy at its end; None where it diverged.
-        folder: Its run folder.
     """
 
     learning_rate: float
     multiple: float
     validation_accuracy: float | None
-    folder: Path
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def lr_find(
             range=search,
             line="" if better is None else rate_line(better),
             written=None if better is None or write is None else _write_experiment(better, write),
-            verification=_verify(session, experiment, found.rate, folder, observer) if verify else (),
+            verification=_verify(session, experiment, found.rate, observer) if verify else (),
         )
         _save(folder, report, curves, found)
     return report
@@ -199,27 +198,24 @@ def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
 
 
 def _verify(
-    session: Session, experiment: Experiment, rate: float | None, folder: RunFolder, observer: RunObserver
+    session: Session, experiment: Experiment, rate: float | None, observer: RunObserver
 ) -> tuple[Verification, ...]:
-    """Trains briefly around the rate, each time into a run folder inside `folder`."""
     if rate is None:
         return ()
     epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(session.data.train.labels)))
     found = []
     for multiple in VERIFIED_MULTIPLES:
-        tried = constant(experiment, multiple * rate, epochs)
-        run = create_run(folder.path, name=f"rate-{multiple:g}x", stem="")
-        try:
-            accuracy = session.train(tried, run).validation.accuracy
-        except DivergedError:
-            accuracy = None
-        found.append(Verification(multiple * rate, multiple, accuracy, run.path))
+        observer.on_phase(f"training for {epochs} epochs at {multiple * rate:.2g}")
+        accuracy = None
+        with suppress(DivergedError):
+            accuracy = session.trial(constant(experiment, multiple * rate, epochs))
+        found.append(Verification(multiple * rate, multiple, accuracy))
     return tuple(found)
 
 
 def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
-    """Returns the experiment at one constant rate, for so many epochs to their end, without a saved model."""
-    training = experiment.training.model_copy(update={"epochs": epochs, "early_stopping": None, "save": ()})
+    """Returns the experiment at one constant rate, for so many epochs to their end."""
+    training = experiment.training.model_copy(update={"epochs": epochs, "early_stopping": None})
     optimizer = experiment.optimizer.model_copy(update={"learning_rate": rate})
     update = {"schedule": Constant(), "optimizer": optimizer, "training": training}
     return experiment.model_copy(update=update)
@@ -232,8 +228,6 @@ def _save(folder: RunFolder, report: RateReport, curves: tuple[Curve, ...], foun
     rates = report.range.rates
     plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
     content = {name: value for name, value in asdict(report).items() if name not in ("folder", "written")}
-    for one in content["verification"]:
-        one["folder"] = one["folder"].name
     steps = {"learning_rates": rates.tolist(), "curves": [_to_plain(curve) for curve in curves]}
     _write_report(folder, content | steps)
 
