@@ -185,11 +185,13 @@ class Suggestion:
         rate: The suggested rate, of two digits; None where none is safe.
         reason: Why there is none; empty where there is one.
         edge: The lowest edge of divergence of any seed; None where no seed has one.
+        seeds: What each seed alone would suggest, over the seeds; None where one of them cannot say.
     """
 
     rate: float | None
     reason: str
     edge: float | None
+    seeds: Spread | None = None
 
 
 def read_curve(losses: FloatArray, rates: FloatArray, seed: int) -> Curve:
@@ -253,8 +255,10 @@ def suggest(curves: tuple[Curve, ...], rates: FloatArray) -> Suggestion:
     agreed = spread([agreed_rate(curve.marks) for curve in curves if curve.marks])
     if agreed.high > MOST_DISAGREEMENT * agreed.low:
         reason = f"the seeds disagree by more than {MOST_DISAGREEMENT:g}x: {agreed.low:.2g} to {agreed.high:.2g}"
-        return Suggestion(None, reason, edge)
+        return Suggestion(None, reason, edge, agreed)
     if edge is not None and agreed.middle > edge / SAFETY:
         where = "lies beyond" if agreed.middle > edge else f"is within {SAFETY:g}x of"
-        return Suggestion(None, f"the rate {agreed.middle:.2g} {where} the edge of divergence at {edge:.2g}", edge)
-    return Suggestion(float(f"{agreed.middle:.1e}"), "", edge)
+        return Suggestion(
+            None, f"the rate {agreed.middle:.2g} {where} the edge of divergence at {edge:.2g}", edge, agreed
+        )
+    return Suggestion(float(f"{agreed.middle:.1e}"), "", edge, agreed)

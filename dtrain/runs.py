@@ -228,7 +228,7 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     """
     if run is not None:
         for path in (runs_dir / run, Path(run)):
-            if os.path.isfile(path / STATUS):
+            if os.path.isfile(path / STATUS) and not os.path.exists(path / RATES):
                 return RunFolder(path)
     names = [known.path.name for known in list_runs(runs_dir)]
     if not names:

@@ -152,6 +152,8 @@ def test_agreement_is_half_way_from_the_median_of_the_rules_to_the_edge(found: M
 def test_the_suggestion_is_the_geometric_mean_over_the_seeds_with_two_digits() -> None:
     found = suggest((curve(), curve(replace(FOUND, edge=0.2))), RATES)
     assert (found.rate, found.reason, found.edge) == (0.038, "", 0.1)  # (0.0316 x 0.0447) ** 0.5
+    assert found.seeds is not None
+    assert [found.seeds.low, found.seeds.high] == pytest.approx([0.001**0.5, 0.002**0.5])
 
 
 def test_the_lowest_edge_counts() -> None:

@@ -29,7 +29,8 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
     if report.suggestion is None:
         yield Text(f"no safe suggestion: {literal(report.reason)}", "yellow")
         return
-    yield Text(f"suggestion {report.suggestion:.2g}", "bold")
+    between = f" (single seeds: {report.seeds.low:.2g} to {report.seeds.high:.2g})" if report.seeds else ""
+    yield Text.assemble((f"suggestion {report.suggestion:.2g}", "bold"), between)
     yield literal(report.line)
     if report.written:
         yield f"written {literal(report.written)}"

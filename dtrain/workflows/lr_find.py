@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +87,9 @@ class RateReport:
     Args:
         folder: The folder with picture and report.
         suggestion: The rate; None where no rate is safe to suggest.
-        reason: Why there is none; empty where there is one.
-        rates: What each rule says, with the suggestion last: middle and spread over the seeds.
+        seeds: What each seed alone would suggest: mean and ends; None where one of them cannot say.
+        reason: Why there is no suggestion; empty where there is one.
+        rates: What each rule says: mean and ends over the seeds.
         edge: The lowest edge of divergence over the seeds; None where no seed had one.
         diverged: Seeds that diverged within the range.
         range: What was gone through, seeds included.
@@ -99,14 +100,15 @@ class RateReport:
 
     folder: Path
     suggestion: float | None
+    seeds: Spread | None
     reason: str
     rates: dict[str, Spread]
     edge: float | None
     diverged: int
     range: RateRange
     line: str
-    written: Path | None
-    verification: tuple[Verification, ...]
+    written: Path | None = None
+    verification: tuple[Verification, ...] = ()
 
 
 def lr_find(
@@ -135,6 +137,8 @@ def lr_find(
     if write is not None:
         _check_new(write)
     session = Session(experiment, options, observer)
+    from dtrain.plots import plot_rates
+
     folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}-lr-find")
     folder.write_config(dump_experiment(session.resolved(experiment)))
     with status_of(folder):
@@ -142,20 +146,17 @@ def lr_find(
         _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
         curves = search_curves(session, experiment, search, observer)
         found = suggest(curves, search.rates)
-        better = None if found.rate is None else with_rate(experiment, found.rate)
-        report = RateReport(
-            folder=folder.path,
-            suggestion=found.rate,
-            reason=found.reason,
-            rates=_spreads(curves),
-            edge=found.edge,
-            diverged=sum(curve.diverged for curve in curves),
-            range=search,
-            line="" if better is None else rate_line(better),
-            written=None if better is None or write is None else _write_experiment(better, write),
-            verification=_verify(session, experiment, found.rate, observer) if verify else (),
-        )
-        _save(folder, report, curves, found)
+        if found.rate is not None and found.edge is None:
+            observer.on_warning(f"no seed diverged up to {search.maximum:g}: a higher rate may be better; raise --max")
+        report = _report(folder, experiment, search, curves, found)
+        plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
+        _write_report(folder, _content(report, curves))
+        if found.rate is not None and verify:
+            report = replace(report, verification=_verify(session, experiment, found.rate, observer))
+            _write_report(folder, _content(report, curves))
+        if found.rate is not None and write is not None:
+            _write_experiment(with_rate(experiment, found.rate), write)
+            report = replace(report, written=write)
     return report
 
 
@@ -185,10 +186,25 @@ def _check_new(path: Path) -> None:
         raise UsageError("got a file in a folder that does not exist", where=f"--write {path}")
 
 
-def _write_experiment(experiment: Experiment, path: Path) -> Path:
+def _write_experiment(experiment: Experiment, path: Path) -> None:
     with RunFolder.replace_file(path) as temporary:
         temporary.write_text(dump_experiment(experiment), encoding="utf-8")
-    return path
+
+
+def _report(
+    folder: RunFolder, experiment: Experiment, search: RateRange, curves: tuple[Curve, ...], found: Suggestion
+) -> RateReport:
+    return RateReport(
+        folder=folder.path,
+        suggestion=found.rate,
+        seeds=found.seeds,
+        reason=found.reason,
+        rates=_spreads(curves),
+        edge=found.edge,
+        diverged=sum(curve.diverged for curve in curves),
+        range=search,
+        line="" if found.rate is None else rate_line(with_rate(experiment, found.rate)),
+    )
 
 
 def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
@@ -197,11 +213,7 @@ def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
     return {name: spread([one[name] for one in marks]) for name in names}
 
 
-def _verify(
-    session: Session, experiment: Experiment, rate: float | None, observer: RunObserver
-) -> tuple[Verification, ...]:
-    if rate is None:
-        return ()
+def _verify(session: Session, experiment: Experiment, rate: float, observer: RunObserver) -> tuple[Verification, ...]:
     epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(session.data.train.labels)))
     found = []
     for multiple in VERIFIED_MULTIPLES:
@@ -221,15 +233,11 @@ def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
     return experiment.model_copy(update=update)
 
 
-def _save(folder: RunFolder, report: RateReport, curves: tuple[Curve, ...], found: Suggestion) -> None:
-    """Writes picture and report, without paths, so that the folder can be moved."""
-    from dtrain.plots import plot_rates
-
-    rates = report.range.rates
-    plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
+def _content(report: RateReport, curves: tuple[Curve, ...]) -> dict[str, object]:
+    """Returns the report with every curve and without paths, so that the folder can be moved."""
     content = {name: value for name, value in asdict(report).items() if name not in ("folder", "written")}
-    steps = {"learning_rates": rates.tolist(), "curves": [_to_plain(curve) for curve in curves]}
-    _write_report(folder, content | steps)
+    rates = report.range.rates.tolist()
+    return content | {"learning_rates": rates, "curves": [_to_plain(curve) for curve in curves]}
 
 
 def _to_plain(curve: Curve) -> dict[str, object]:

@@ -15,6 +15,7 @@ from dtrain.workflows.lr_find import RateRange, RateReport, Verification
 REPORT = RateReport(
     folder=Path("runs/elu-lr-find-1"),
     suggestion=0.0123,
+    seeds=Spread(0.0123, 0.011, 0.014),
     reason="",
     rates={"steepest": Spread(0.02, 0.01, 0.04), "minimum": Spread(0.008, 0.005, 0.009)},
     edge=0.1,
@@ -44,7 +45,7 @@ def test_the_rules_the_suggestion_and_the_line_to_paste() -> None:
         "steepest descent 0.02 0.01 0.04",
         "minimum / 10 0.008 0.005 0.009",
         "edge of divergence 0.1; 2 of 3 seeds diverged between 1e-06 and 10",
-        "suggestion 0.012",
+        "suggestion 0.012 (single seeds: 0.011 to 0.014)",
         "schedule: {kind: one_cycle, maximum: 0.0123}",
         "written better.yaml",
         "verified at 1x, 0.012: validation accuracy 81.23%",

@@ -17,7 +17,7 @@ from dtrain.run_interface import RunOptions
 from dtrain.runs import create_run, find_run, list_runs
 from dtrain.session import Session
 from dtrain.spec import Experiment
-from dtrain.workflows.lr_find import RateRange, RateReport, lr_find
+from dtrain.workflows.lr_find import RateRange, RateReport, constant, lr_find
 from tests.workflows.test_run import Listener
 
 SEARCH = RateRange(1e-5, 10, 120, 2)
@@ -80,8 +80,9 @@ def test_brief_trainings_at_the_suggestion_and_around_it(found: RateReport) -> N
 
 def test_a_search_is_no_run_to_evaluate(found: RateReport) -> None:
     assert list_runs(found.folder.parent) == []
-    with pytest.raises(UsageError, match="got no runs"):
-        find_run(found.folder.parent, None)
+    for name in (None, found.folder.name):
+        with pytest.raises(UsageError, match="got no runs"):
+            find_run(found.folder.parent, name)
 
 
 def test_equal_seeds_give_equal_results_and_leave_only_their_folder(
@@ -104,15 +105,13 @@ def test_equal_seeds_give_equal_results_and_leave_only_their_folder(
     ]
 
 
-def test_the_first_losses_are_those_of_a_run(tmp_path: Path) -> None:
-    experiment = small(
-        optimizer={"kind": "sgd", "learning_rate": 0.01}, schedule="constant", dataset={"train_limit": 320}
-    )
-    session = Session(experiment, RunOptions(tmp_path), Listener())
-    losses = session.range_test(experiment, np.full(25, 0.01))
-    assert len(losses) == 25
+def test_the_rates_are_all_that_differs_from_a_run_and_the_momentum_holds(tmp_path: Path) -> None:
+    optimizer = {"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}
+    cycled = small(optimizer=optimizer, schedule="one_cycle", dataset={"train_limit": 330}, regularizer="dropout")
+    session = Session(cycled, RunOptions(tmp_path), Listener())
+    losses = session.range_test(cycled, np.full(25, 0.01))
     run = create_run(tmp_path, name="run", stem="")
-    session.train(experiment.model_copy(update={"training": experiment.training.model_copy(update={"epochs": 3})}), run)
+    session.train(constant(cycled, 0.01, epochs=3), run)
     np.testing.assert_array_equal(run.read_steps()["loss"][:25], losses.astype(np.float32))
 
 
@@ -177,7 +176,16 @@ def test_row_54_a_loss_that_never_falls_gives_null_with_the_reason_and_a_picture
     assert document["suggestion"] is None
     assert document["reason"] == "the loss of 2 of 2 seeds never falls at any rate of the range"
     assert (Path(document["folder"]) / "lr_find.png").exists()
+    report = json.loads((Path(document["folder"]) / "lr_find.json").read_text())
+    assert (report["suggestion"], report["range"]["maximum"]) == (None, 1e-5)
     assert not written.exists()
+
+
+def test_a_range_that_ends_before_any_divergence_is_warned_of(tmp_path: Path) -> None:
+    listener = Listener()
+    report = lr_find(small(), replace(SEARCH, maximum=3e-3, seeds=1), RunOptions(tmp_path), listener)
+    assert (report.edge, report.diverged) == (None, 0)
+    assert listener.warnings == ["no seed diverged up to 0.003: a higher rate may be better; raise --max"]
 
 
 def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
