@@ -128,7 +128,7 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
         axes.plot(taken, curve.smoothed, label=name, **TRAINING)
     _mark_rules(axes, curves, rates)
     if found.edge is not None:
-        axes.axvspan(found.edge, rates[-1], color="#c0392b", alpha=0.12, label=f"divergence from {found.edge:.2g}")
+        axes.axvspan(found.edge, rates[-1], color="#c0392b", alpha=0.12, label=f"beyond the edge, {found.edge:.2g}")
     if found.rate is not None:
         axes.axvline(found.rate, color="black", linestyle="--", label=f"suggestion {found.rate:.2g}")
     else:

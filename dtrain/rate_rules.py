@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 SMOOTHING = 0.02
 """Standard deviation of the smoothing kernel, as a share of the steps planned."""
 DIVERGENCE = 4.0
-"""The smoothed loss, as a multiple of the best one so far, from which the training counts as diverged."""
+"""The smoothed loss, as a multiple of the best one so far, from which the training counts as diverged (fastai's)."""
 EDGE_TOLERANCE = 1.05
 """The edge is where the smoothed loss leaves this multiple of its minimum for good."""
 SLIDE_WINDOW = 0.15
@@ -38,7 +38,7 @@ class Marks:
 
     Args:
         steepest: The rate at which the loss falls fastest.
-        minimum: A tenth of the rate at which the loss is lowest.
+        minimum: A tenth of the rate at which the loss is lowest, the rule of fastai's course (2018).
         valley: The rate in the middle of the longest descent.
         slide: The rate at which a window that comes from the right first finds a steady slope.
         edge: The rate from which the loss only rises; None where it does not within the range.
@@ -79,7 +79,7 @@ def divergence_step(smoothed: FloatArray) -> int | None:
 
 
 def steepest(smoothed: FloatArray) -> int:
-    """Returns the step of the steepest descent, before the minimum (Smith 2015: where the loss falls fastest)."""
+    """Returns the step of the steepest descent before the minimum: the first suggestion that fastai made (2018)."""
     end = int(smoothed.argmin()) + 1
     return int(np.gradient(smoothed)[:end].argmin()) if len(smoothed) > 1 else 0
 
@@ -87,25 +87,21 @@ def steepest(smoothed: FloatArray) -> int:
 def valley(smoothed: FloatArray) -> int:
     """Returns the middle of the longest descent: steps, not all neighbours, each with a lower loss than the one before.
 
-    The `valley` rule of the fastai community (2021), written anew from its description.
+    The descent is taken to fill as many steps before its last one as it has. The rule of ESRI, published with fastai
+    (2021), written anew from its description.
     """
-    lengths, before = np.ones(len(smoothed), np.int64), np.full(len(smoothed), -1)
+    lengths = np.ones(len(smoothed), np.int64)
     for step in range(1, len(smoothed)):
-        longest = np.where(smoothed[:step] > smoothed[step], lengths[:step], 0)
-        if longest.max() > 0:
-            before[step] = longest.argmax()
-            lengths[step] = longest.max() + 1
-    last = first = int(lengths.argmax())
-    while before[first] >= 0:
-        first = int(before[first])
-    return (first + last) // 2
+        lengths[step] += np.where(smoothed[:step] > smoothed[step], lengths[:step], 0).max()
+    last = int(lengths.argmax())
+    return last - int(lengths[last]) // 2
 
 
 def slide(smoothed: FloatArray, steps: int) -> int:
     """Returns the left end of a window, moved leftwards from the right end until both its ends have about one slope.
 
-    The interval slide rule of the fastai community (2019), written anew from its description, with its width and
-    threshold as shares of the sweep, so that they do not depend on the number of steps.
+    The interval slide rule of Andrew Chang, published with fastai (2021), written anew from its description, with its
+    width and threshold as shares of the sweep, so that they do not depend on the number of steps.
     """
     width = max(round(SLIDE_WINDOW * steps), 1)
     slopes = np.gradient(smoothed) * steps if len(smoothed) > 1 else np.zeros(1)

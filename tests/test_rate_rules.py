@@ -75,7 +75,7 @@ def test_the_minimum_rule_is_a_tenth_of_the_rate_of_the_lowest_loss() -> None:
     [
         ([5, 4, 3, 2, 1], 2),
         ([1, 9, 8, 7, 6, 5, 20], 3),  # 9 8 7 6 5: steps 1 to 5
-        ([5, 6, 4, 7, 3, 2, 8], 2),  # 5 4 3 2: steps 0 to 5, not all neighbours
+        ([5, 6, 4, 7, 3, 2, 8], 3),  # 5 4 3 2: four points that end with step 5
         ([1, 1, 1], 0),
     ],
 )
