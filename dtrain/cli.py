@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Literal
 
 import typer
 
 from dtrain import __version__
-from dtrain.errors import DtrainError, EnvironmentProblem, PartialFailure, UsageError, did_you_mean
+from dtrain.endings import explain, open_missing_streams, signals_unwind
+from dtrain.errors import PartialFailure, UsageError
 
 app = typer.Typer(
     help="Which deep-net training technique works on my data, how sure are we, and why?",
@@ -84,6 +79,43 @@ def run_command(
     publish(result, describe_seeds, as_json=as_json)
     if result.diverged:
         raise typer.Exit(PartialFailure.exit_code)
+
+
+@app.command("lr-find")
+def lr_find_command(
+    configuration: Configuration = None,
+    minimum: Annotated[float, typer.Option("--min", help="Rate of the first step.")] = 1e-6,
+    maximum: Annotated[float, typer.Option("--max", help="Rate of the last step.")] = 10.0,
+    iterations: Annotated[int, typer.Option(help="Steps for each seed.")] = 300,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the experiment with the suggested rate.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Train briefly at 0.3x, 1x and 3x of it.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Suggest a learning rate: raise it until training diverges, and read the loss."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    config, overrides = split_configuration(configuration or [])
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("checking the experiment")
+        from dtrain.config import load_experiment
+        from dtrain.display.rates import describe_rates
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.lr_find import RateRange, lr_find
+
+        search = RateRange(minimum, maximum, iterations, seeds)
+        experiment = load_experiment(config, overrides)
+        options = RunOptions(runs_dir, name, _stem(config), device, data_dir)
+        report = lr_find(experiment, search, options, observer, write=write, verify=verify)
+    publish(report, describe_rates, as_json=as_json)
 
 
 @app.command("validate")
@@ -172,24 +204,11 @@ def split_configuration(arguments: Sequence[str]) -> tuple[Path | None, list[str
     return None, list(arguments)
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked the command to stop; the work is unwound as after Ctrl-C.
-
-    Args:
-        number: The signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.exit_code = 128 + number
-
-
-class _Interrupted(DtrainError):
-    name = "interrupted"
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__("interrupted")
-        self.exit_code = exit_code
+def _stem(config: Path | None) -> str:
+    """What a run is named after: a repeated run after the run that its file is from."""
+    if config is None:
+        return "default"
+    return config.resolve().parent.name if config.name == "config.yaml" else config.stem
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -201,12 +220,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    _open_missing_streams()
+    open_missing_streams()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command = typer.main.get_command(app)
     try:
         # the parser empties the list that it is given
-        with _signals_unwind(), command.make_context("dtrain", list(given)) as context:
+        with signals_unwind(), command.make_context("dtrain", list(given)) as context:
             command.invoke(context)
         return 0
     except typer.Exit as end:
@@ -214,69 +233,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except (Exception, KeyboardInterrupt) as error:
-        return _explain(error, as_json="--json" in given)
-
-
-def _stem(config: Path | None) -> str:
-    """What a run is named after: a repeated run after the run that its file is from."""
-    if config is None:
-        return "default"
-    return config.resolve().parent.name if config.name == "config.yaml" else config.stem
-
-
-def _open_missing_streams() -> None:
-    """Gives a closed standard stream somewhere to go: whoever closed it does not want to read."""
-    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-
-
-def _explain(error: BaseException, *, as_json: bool) -> int:
-    from dtrain.display.console import publish_failure
-
-    failure = _to_failure(error)
-    publish_failure(failure, getattr(error, "__notes__", ()), as_json=as_json)
-    return failure.exit_code
-
-
-def _to_failure(error: BaseException) -> DtrainError:
-    if isinstance(error, DtrainError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return _Interrupted(error.exit_code if isinstance(error, Stopped) else 128 + signal.SIGINT)
-    if isinstance(error, typer.TyperException):
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context else "dtrain"
-        return UsageError(_with_guess(error.format_message()), hint=f"see `{path} --help`")
-    if isinstance(error, OSError):
-        return EnvironmentProblem(error.strerror or str(error), where=str(error.filename or ""))
-    traceback.print_exception(error)
-    return DtrainError(f"{type(error).__name__}: {error}", hint="this is a bug in dtrain: please report it")
-
-
-def _with_guess(message: str) -> str:
-    """Adds the nearest choice to Typer's complaint about a wrong one, which names them all; Pydantic's words go."""
-    message = message.replace("Value error, ", "", 1)
-    received, complains, choices = message.partition(" is not one of ")
-    names = re.findall(r"'([^']*)'", choices)
-    wrong = re.findall(r"'([^']*)'", received)
-    return message.rstrip(".") + did_you_mean(wrong[-1], names) if complains and wrong else message
-
-
-@contextmanager
-def _signals_unwind() -> Iterator[None]:
-    """Turns Ctrl-C, a request to end and a lost terminal into `Stopped`; a second one ends the process at once."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise Stopped(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    # a signal that is ignored stays ignored: nohup asks for it
-    watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
-    for number in watched:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in watched.items():
-            signal.signal(number, handler)
+        return explain(error, as_json="--json" in given)

@@ -13,6 +13,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from dtrain.rate_rules import Curve, Suggestion
 from dtrain.storage import replace_file
 
 Array = npt.NDArray[Any]
@@ -36,6 +37,14 @@ COUNTED_CLASSES = 30
 FEWEST_COLUMNS, GALLERY_COLUMNS, GALLERY_IMAGES = 3, 6, 24
 CAPTION_WIDTH = 24
 TITLE_LETTERS_PER_INCH = 7
+RULE_STYLES = {
+    "steepest": ("steepest descent", "#1b9e77", "v"),
+    "minimum": ("minimum / 10", "#d95f02", "s"),
+    "valley": ("valley", "#7570b3", "^"),
+    "slide": ("slide", "#e7298a", "D"),
+}
+LOSS_HEADROOM = 1.3
+"""Losses up to this multiple of the first one are shown; what explodes leaves the picture at its top."""
 
 
 def plot_curves(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], path: Path, title: str) -> None:
@@ -74,6 +83,19 @@ def plot_gallery(images: Array, captions: Sequence[Sequence[str]], path: Path, t
     _save(gallery_figure(images, captions, title), path)
 
 
+def plot_rates(curves: Sequence[Curve], rates: Array, found: Suggestion, path: Path, title: str) -> None:
+    """Draws the losses at rising learning rates, what each rule says of them and the suggestion into a PNG file.
+
+    Args:
+        curves: One for each seed.
+        rates: The rate of each step planned [steps].
+        found: What all seeds together say.
+        path: The file; replaced as a whole.
+        title: What stands above.
+    """
+    _save(rates_figure(curves, rates, found, title), path)
+
+
 def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], title: str) -> Figure:
     """Returns the picture of `plot_curves`: loss, accuracy, learning rate, and momentum or gradient norm."""
     figure = _empty_figure(11, 8, title)
@@ -89,6 +111,52 @@ def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Arra
     else:
         _draw_steps(panels[1, 1], np.asarray(steps["gradient_norm"]), "gradient norm", logarithmic=True, smooth=True)
     return figure
+
+
+def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title: str) -> Figure:
+    """Returns the picture of `plot_rates`."""
+    figure = _empty_figure(11, 7, title)
+    figure.set_layout_engine("constrained", **MARGINS)
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(rates[0], rates[-1])
+    for number, curve in enumerate(curves):
+        taken = rates[: len(curve.losses)]
+        axes.plot(taken, curve.losses, label="batch loss" if number == 0 else None, **RAW)
+        name = "smoothed, one line a seed" if number == 0 else None
+        axes.plot(taken, curve.smoothed, label=name, **TRAINING)
+    _mark_rules(axes, curves, rates)
+    if found.edge is not None:
+        axes.axvspan(found.edge, rates[-1], color="#c0392b", alpha=0.12, label=f"beyond the edge, {found.edge:.2g}")
+    if found.rate is not None:
+        axes.axvline(found.rate, color="black", linestyle="--", label=f"suggestion {found.rate:.2g}")
+    else:
+        axes.set_title(_shorten(f"no suggestion: {found.reason}", 120), fontsize=11, **PLAIN)
+    starts = [curve.smoothed[0] for curve in curves if len(curve.smoothed)]
+    if starts:
+        axes.set_ylim(0, LOSS_HEADROOM * max(starts))
+    _label(axes, "learning rate (log scale)", "cross-entropy loss of the batch")
+    axes.legend(loc="best")
+    return figure
+
+
+def _mark_rules(axes: Axes, curves: Sequence[Curve], rates: Array) -> None:
+    """Each rule's mark stands on the smoothed curve of its seed."""
+    marked = [curve for curve in curves if curve.marks]
+    for field, (name, color, marker) in RULE_STYLES.items():
+        places = [getattr(curve.marks, field) for curve in marked]
+        heights = [
+            np.interp(place, rates[: len(one.smoothed)], one.smoothed)
+            for place, one in zip(places, marked, strict=True)
+        ]
+        style: dict[str, Any] = {
+            "color": color,
+            "marker": marker,
+            "markersize": 9,
+            "markeredgecolor": "white",
+            "linestyle": "none",
+        }
+        axes.plot(places, heights, label=name, zorder=3, **style)
 
 
 def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> Figure:

@@ -30,7 +30,7 @@ from dtrain.storage import (
 
 State = Literal["created", "running", "completed", "interrupted", "diverged", "failed"]
 
-CONFIG, STATUS, SUMMARY, CURVES = "config.yaml", "status.json", "summary.json", "curves.png"
+CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
 CONFUSION, MISTAKES, EVALUATION = "confusion.png", "mistakes.png", "evaluation.json"
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 
@@ -223,8 +223,8 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """Returns every run in a folder, the latest last; symbolic links are left out."""
-    folders = [status.parent for status in runs_dir.glob(f"*/{STATUS}")]
+    """Returns every run in a folder, the latest last; symbolic links and searches for a rate are left out."""
+    folders = [path.parent for path in runs_dir.glob(f"*/{STATUS}") if not (path.parent / RATES).exists()]
     runs = [RunFolder(folder) for folder in folders if not folder.is_symlink()]
     return sorted(runs, key=lambda run: (run.created(), run.path.name))
 
@@ -242,7 +242,7 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     """
     if run is not None:
         for path in (runs_dir / run, Path(run)):
-            if os.path.isfile(path / STATUS):
+            if os.path.isfile(path / STATUS) and not os.path.exists(path / RATES):
                 return RunFolder(path)
     names = [known.path.name for known in list_runs(runs_dir)]
     if not names:

@@ -22,9 +22,9 @@ from dtrain.storage import replace_file
 from dtrain.techniques.networks import ConvNetwork
 
 if TYPE_CHECKING:
-    from dtrain.engine import Compiler, Engine
+    from dtrain.engine import Compiler, Engine, FloatArray
     from dtrain.evaluation import Evaluation, Evaluator
-    from dtrain.training import EpochMetrics, History, Trainer
+    from dtrain.training import EpochMetrics, History, Observer, Trainer
 
 HEARTBEAT_SECONDS = 2.0
 """Between two updates of the status file, so that a reader can tell a live run from a dead one."""
@@ -93,6 +93,33 @@ class Session:
             self._write_summary(folder, result)
         return result
 
+    def range_test(self, experiment: Experiment, rates: FloatArray) -> FloatArray:
+        """Trains from the first weights of the experiment's seed with these rates, one a step, and writes nothing.
+
+        Args:
+            experiment: What to train; its schedule and its number of epochs do not count.
+            rates: The learning rate of each step [steps].
+
+        Returns:
+            The loss of each batch, up to a divergence [steps or fewer].
+        """
+        from dtrain.range_test import record_losses
+
+        with self._phase("build", self._compiling(experiment)):
+            engine, _ = self._compiled(experiment)
+        momentum = experiment.optimizer.cycled_momentum
+        return record_losses(engine, experiment.seed, rates, momentum, self._observer.on_progress)
+
+    def trial(self, experiment: Experiment) -> float:
+        """Trains with the experiment's seed, writes nothing, and returns the validation accuracy at the end.
+
+        Raises:
+            DivergedError: A loss, gradient or weight is not finite.
+        """
+        engine, evaluator = self._compiled(experiment)
+        self._trainer(experiment, engine, evaluator, _Unobserved()).train()
+        return evaluator.evaluate(self.data.validation).accuracy
+
     @contextmanager
     def _phase(self, name: str, text: str = "") -> Iterator[None]:
         if text:
@@ -147,10 +174,10 @@ class Session:
         self._evaluator = Evaluator(model, output, self.data.scaling)
         return self._engine, self._evaluator
 
-    def _trainer(self, experiment: Experiment, engine: Engine, evaluator: Evaluator, recorder: _Recorder) -> Trainer:
+    def _trainer(self, experiment: Experiment, engine: Engine, evaluator: Evaluator, observer: Observer) -> Trainer:
         from dtrain.training import Trainer
 
-        return Trainer(experiment, self.data, engine, evaluator, recorder)
+        return Trainer(experiment, self.data, engine, evaluator, observer)
 
     def _train_recorded(self, trainer: Trainer, folder: RunFolder) -> History:
         """Trains; what was measured until then is kept also where training does not end well."""
@@ -203,6 +230,16 @@ class Session:
         summary = asdict(result) | {"dataset_digest": self.data.digest, "versions": self.backend.versions}
         del summary["folder"]
         folder.write_summary(summary)
+
+
+class _Unobserved:
+    """Keeps a brief training apart from the epochs that a user is shown."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Shows nothing."""
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Shows nothing."""
 
 
 class _Recorder:

@@ -25,6 +25,16 @@ _SHUFFLE, _NOISE = 1, 2
 """Streams of random numbers under one seed; the layers' initializers have their own."""
 
 
+def epoch_order(seed: int, epoch: int, examples: int) -> npt.NDArray[np.int64]:
+    """Returns the order of the examples in an epoch, which depends on nothing else."""
+    return np.random.default_rng([seed, _SHUFFLE, epoch]).permutation(examples)
+
+
+def noise_seed(seed: int) -> int:
+    """Returns what seeds the noise layers of a training with that seed."""
+    return int(np.random.SeedSequence([seed, _NOISE]).generate_state(1)[0])
+
+
 @dataclass(frozen=True)
 class EpochMetrics:
     """One line of metrics.jsonl.
@@ -119,7 +129,7 @@ class Trainer:
         self.plan = Plan(
             engine.steps_per_epoch, experiment.training.epochs, optimizer.learning_rate, optimizer.cycled_momentum
         )
-        self._noise_seed = int(np.random.SeedSequence([experiment.seed, _NOISE]).generate_state(1)[0])
+        self._noise_seed = noise_seed(experiment.seed)
         self._plateau = Plateau()
         self._patience = Patience(experiment.training.early_stopping)
         self._epochs: list[EpochMetrics] = []
@@ -149,7 +159,7 @@ class Trainer:
 
     def _train_epoch(self, epoch: int) -> EpochMetrics:
         first = epoch * self.plan.steps_per_epoch
-        order = np.random.default_rng([self._experiment.seed, _SHUFFLE, epoch]).permutation(self._engine.examples)
+        order = epoch_order(self._experiment.seed, epoch, self._engine.examples)
         chunks = [self._train_chunk(order, first, start, stop) for start, stop in self._chunks(first)]
         validation = self._validate(first + self.plan.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:

@@ -13,12 +13,15 @@ ROOT = Path(dtrain.__file__).parent
 FROM_DOOR_TO_CELLAR = [
     "__main__",
     "cli",
+    "endings",
     "display",
     "workflows",
     "session",
+    "range_test",
     "run_interface",
     "plots",
     "training",
+    "rate_rules",
     "runs",
     "storage",
     "evaluation",
@@ -36,7 +39,7 @@ FROM_DOOR_TO_CELLAR = [
     "errors",
     "__init__",
 ]
-ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli"}, "yaml": {"config"}}
+ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli", "endings"}, "yaml": {"config"}}
 MODULES = sorted(ROOT.rglob("*.py"))
 
 

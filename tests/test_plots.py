@@ -19,7 +19,9 @@ from dtrain.plots import (
     plot_confusion,
     plot_curves,
     plot_gallery,
+    rates_figure,
 )
+from dtrain.rate_rules import Curve, Marks, Suggestion
 from dtrain.techniques.schedules import OneCycle, Plan
 
 ODD_NAMES = ["$", "a_b^{c", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
@@ -188,3 +190,28 @@ def test_a_formula_in_a_name_is_not_typeset() -> None:
         named = [text for text in figure.findobj(Text) if isinstance(text, Text) and name in text.get_text()]
         assert named
         assert not any(text.get_parse_math() for text in named)
+
+
+RATES = np.geomspace(1e-3, 1, 4)
+FALLING = np.array([3.0, 2.0, 1.0])
+RATE_CURVE = Curve(1, FALLING, FALLING / 2, True, True, Marks(1e-2, 1e-3, 1e-3, 1e-2, 0.1))
+
+
+def test_rates_hold_both_curves_the_rules_and_the_suggestion() -> None:
+    figure = rates_figure([RATE_CURVE], RATES, Suggestion(0.02, "", 0.1), "")
+    drawn = lines(figure, "cross-entropy loss of the batch")
+    assert figure.axes[0].get_xscale() == "log"
+    np.testing.assert_array_equal(drawn["batch loss"].get_ydata(), FALLING)
+    np.testing.assert_array_equal(drawn["smoothed, one line a seed"].get_ydata(), FALLING / 2)
+    assert points(drawn["steepest descent"]) == [pytest.approx((1e-2, 1.0))]
+    assert points(drawn["minimum / 10"]) == [pytest.approx((1e-3, 1.5))]
+    assert {"valley", "slide"} <= set(drawn)
+    assert list(drawn["suggestion 0.02"].get_xdata()) == [0.02, 0.02]
+
+
+def test_row_54_a_refusal_is_drawn_with_its_reason() -> None:
+    nothing = Curve(2, np.array([]), np.array([]), True, False, None)
+    for curves in ([nothing], [RATE_CURVE, nothing]):
+        figure = rates_figure(curves, RATES, Suggestion(None, "$why$", None), "")
+        assert figure.axes[0].get_title() == "no suggestion: $why$"
+        assert not any("suggestion" in str(line.get_label()) for line in figure.axes[0].get_lines())

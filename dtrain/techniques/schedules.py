@@ -63,6 +63,10 @@ class ScheduleTechnique(Technique):
         """Returns the momentum of each step, or None where the optimizer has none that can change."""
         return None if plan.momentum is None else np.full(steps.shape, plan.momentum)
 
+    def with_highest_rate(self, rate: float) -> Self | None:
+        """Returns this schedule with `rate` as its highest, or None where the optimizer's own rate is the highest."""
+        return None
+
 
 class Constant(ScheduleTechnique):
     """The optimizer's learning rate throughout."""
@@ -126,6 +130,11 @@ class Piecewise(ScheduleTechnique):
     def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         """Returns the rate of each step."""
         return np.asarray(self.values)[np.searchsorted(self.boundaries, steps // plan.steps_per_epoch, side="right")]
+
+    def with_highest_rate(self, rate: float) -> Self:
+        """Returns the same staircase with `rate` as its highest value."""
+        highest = max(self.values)
+        return self.model_copy(update={"values": tuple(value / highest * rate for value in self.values)})
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,10 @@ class OneCycle(ScheduleTechnique):
             return None
         high, low = self.maximum_momentum, self.minimum_momentum
         return self._through(steps, plan, (high, low, high, high))
+
+    def with_highest_rate(self, rate: float) -> Self:
+        """Returns the same cycle up to `rate`."""
+        return self.model_copy(update={"maximum": rate})
 
     def _through(self, steps: IntArray, plan: Plan, levels: tuple[float, float, float, float]) -> FloatArray:
         """Leads through the levels at the start, the top, the end of the fall, and the last step."""

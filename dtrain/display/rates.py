@@ -1,0 +1,50 @@
+"""What a search for a learning rate found, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dtrain.display.console import literal
+from dtrain.display.tables import percent
+
+if TYPE_CHECKING:
+    from dtrain.workflows.lr_find import RateReport
+
+RULE_NAMES = {"steepest": "steepest descent", "minimum": "minimum / 10", "valley": "valley", "slide": "slide"}
+
+
+def describe_rates(report: RateReport) -> Iterator[RenderableType]:
+    """Yields what each rule says, the suggestion or why there is none, the line to paste, and how it was verified."""
+    yield f"picture {literal(report.folder / 'lr_find.png')}"
+    if report.rates:
+        yield _rule_table(report)
+    seeds = f"{report.diverged} of {report.range.seeds} seeds diverged"
+    edge = f"edge of divergence {report.edge:.2g}; " if report.edge is not None else "no edge of divergence; "
+    yield Text(f"{edge}{seeds} between {report.range.minimum:g} and {report.range.maximum:g}")
+    if report.suggestion is None:
+        yield Text(f"no safe suggestion: {literal(report.reason)}", "yellow")
+        return
+    between = f" (single seeds: {report.seeds.low:.2g} to {report.seeds.high:.2g})" if report.seeds else ""
+    yield Text.assemble((f"suggestion {report.suggestion:.2g}", "bold"), between)
+    yield literal(report.line)
+    if report.written:
+        yield f"written {literal(report.written)}"
+    for one in report.verification:
+        accuracy = one.validation_accuracy
+        outcome = "diverged" if accuracy is None else f"validation accuracy {percent(accuracy)}"
+        yield Text(f"verified at {one.multiple:g}x, {one.learning_rate:.2g}: {outcome}")
+
+
+def _rule_table(report: RateReport) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("rule", no_wrap=True)
+    for heading in ("mean", "lowest seed", "highest seed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, one in report.rates.items():
+        table.add_row(RULE_NAMES.get(name, name), *(f"{rate:.2g}" for rate in (one.middle, one.low, one.high)))
+    return table

@@ -1,0 +1,100 @@
+"""How a command ends: signals and errors become a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from dtrain.errors import DtrainError, EnvironmentProblem, UsageError, did_you_mean
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the command to stop; the work is unwound as after Ctrl-C.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+class _Interrupted(DtrainError):
+    name = "interrupted"
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("interrupted")
+        self.exit_code = exit_code
+
+
+def open_missing_streams() -> None:
+    """Gives a closed standard stream somewhere to go: whoever closed it does not want to read."""
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def explain(error: BaseException, *, as_json: bool) -> int:
+    """Tells the user why a command ended and returns its exit code; only a bug shows a traceback.
+
+    Args:
+        error: What ended it; its notes are told too.
+        as_json: Whether a program reads it.
+    """
+    from dtrain.display.console import publish_failure
+
+    failure = _to_failure(error)
+    publish_failure(failure, getattr(error, "__notes__", ()), as_json=as_json)
+    return failure.exit_code
+
+
+def _to_failure(error: BaseException) -> DtrainError:
+    if isinstance(error, DtrainError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return _Interrupted(error.exit_code if isinstance(error, Stopped) else 128 + signal.SIGINT)
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "dtrain"
+        return UsageError(_with_guess(error.format_message()), hint=f"see `{path} --help`")
+    if isinstance(error, OSError):
+        return EnvironmentProblem(error.strerror or str(error), where=str(error.filename or ""))
+    traceback.print_exception(error)
+    return DtrainError(f"{type(error).__name__}: {error}", hint="this is a bug in dtrain: please report it")
+
+
+def _with_guess(message: str) -> str:
+    """Adds the nearest choice to Typer's complaint about a wrong one, which names them all; Pydantic's words go."""
+    message = message.replace("Value error, ", "", 1)
+    received, complains, choices = message.partition(" is not one of ")
+    names = re.findall(r"'([^']*)'", choices)
+    wrong = re.findall(r"'([^']*)'", received)
+    return message.rstrip(".") + did_you_mean(wrong[-1], names) if complains and wrong else message
+
+
+@contextmanager
+def signals_unwind() -> Iterator[None]:
+    """Turns Ctrl-C, a request to end and a lost terminal into `Stopped`; a second one ends the process at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Stopped(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # a signal that is ignored stays ignored: nohup asks for it
+    watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in watched:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in watched.items():
+            signal.signal(number, handler)

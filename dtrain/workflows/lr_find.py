@@ -1,0 +1,251 @@
+"""`dtrain lr-find`: raise the learning rate step by step until training diverges, and say which rate to trust."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dtrain.config import dump_experiment
+from dtrain.config.learning_rate import rate_line, with_rate
+from dtrain.errors import DivergedError, UsageError
+from dtrain.rate_rules import Curve, FloatArray, Spread, Suggestion, read_curve, spread, suggest
+from dtrain.run_interface import RunObserver, RunOptions
+from dtrain.runs import RATES, RunFolder, check_run, create_run
+from dtrain.session import Session, status_of
+from dtrain.spec import Experiment
+from dtrain.storage import replace_file
+from dtrain.techniques.schedules import Constant
+
+PICTURE = "lr_find.png"
+FEWEST_ITERATIONS, MOST_ITERATIONS = 50, 10_000
+VERIFIED_MULTIPLES = (0.3, 1.0, 3.0)
+VERIFIED_STEPS = 500
+"""About so many steps show whether a rate is worth anything."""
+
+
+@dataclass(frozen=True)
+class RateRange:
+    """What a search goes through.
+
+    Args:
+        minimum: The rate of the first step.
+        maximum: The rate of the last step.
+        iterations: Steps for each seed.
+        seeds: How many seeds, from the experiment's own upwards.
+
+    Raises:
+        UsageError: They make no range.
+    """
+
+    minimum: float = 1e-6
+    maximum: float = 10.0
+    iterations: int = 300
+    seeds: int = 3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minimum < self.maximum < math.inf:
+            raise UsageError(
+                f"got --min {self.minimum:g} and --max {self.maximum:g}; expected 0 < --min < --max",
+                where="dtrain lr-find",
+                hint="leave both out for 1e-6 to 10",
+            )
+        if not FEWEST_ITERATIONS <= self.iterations <= MOST_ITERATIONS:
+            expected = f"expected {FEWEST_ITERATIONS} to {MOST_ITERATIONS:,}"
+            raise UsageError(f"got {self.iterations}; {expected}", where="--iterations")
+        if self.seeds < 1:
+            raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
+
+    @property
+    def rates(self) -> FloatArray:
+        """The rate of each step, each the same multiple of the one before."""
+        return np.geomspace(self.minimum, self.maximum, self.iterations)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A brief training at one constant rate.
+
+    Args:
+        learning_rate: The rate.
+        multiple: The rate as a multiple of the suggestion.
+        validation_accuracy: Accuracy at its end; None where it diverged.
+    """
+
+    learning_rate: float
+    multiple: float
+    validation_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class RateReport:
+    """What a search found.
+
+    Args:
+        folder: The folder with picture and report.
+        suggestion: The rate; None where no rate is safe to suggest.
+        seeds: What each seed alone would suggest: mean and ends; None where one of them cannot say.
+        reason: Why there is no suggestion; empty where there is one.
+        rates: What each rule says: mean and ends over the seeds.
+        edge: The lowest edge of divergence over the seeds; None where no seed had one.
+        diverged: Seeds that diverged within the range.
+        range: What was gone through, seeds included.
+        line: The line of an experiment file that holds the suggestion; empty where there is none.
+        written: The experiment file that was written; None where none was.
+        verification: Brief trainings around the suggestion, where they were asked for.
+    """
+
+    folder: Path
+    suggestion: float | None
+    seeds: Spread | None
+    reason: str
+    rates: dict[str, Spread]
+    edge: float | None
+    diverged: int
+    range: RateRange
+    line: str
+    written: Path | None = None
+    verification: tuple[Verification, ...] = ()
+
+
+def lr_find(
+    experiment: Experiment,
+    search: RateRange,
+    options: RunOptions,
+    observer: RunObserver,
+    *,
+    write: Path | None = None,
+    verify: bool = False,
+) -> RateReport:
+    """Searches the learning rate of an experiment with several seeds on one compiled epoch.
+
+    Args:
+        experiment: What to train, apart from its rate and its schedule.
+        search: The rates to go through.
+        options: Where, and on what.
+        observer: Shown how it goes on.
+        write: Where to write the experiment with the suggested rate.
+        verify: Whether to train briefly around the suggestion.
+
+    Raises:
+        UsageError: The file to write cannot be a new one.
+        DtrainError: Data, environment or run folder do not allow it.
+    """
+    if write is not None:
+        _check_new(write)
+    check_run(options.runs_dir, name=options.name)
+    session = Session(experiment, options, observer)
+    from dtrain.plots import plot_rates
+
+    folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}-lr-find")
+    folder.write_config(dump_experiment(session.resolved(experiment)))
+    with status_of(folder):
+        # from here on nobody takes the folder for a trained run
+        _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
+        curves = search_curves(session, experiment, search, observer)
+        found = suggest(curves, search.rates)
+        if found.rate is not None and found.edge is None:
+            observer.on_warning(f"no seed diverged up to {search.maximum:g}: a higher rate may be better; raise --max")
+        report = _report(folder, experiment, search, curves, found)
+        plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
+        _write_report(folder, _content(report, curves))
+        if found.rate is not None and verify:
+            report = replace(report, verification=_verify(session, experiment, found.rate, observer))
+            _write_report(folder, _content(report, curves))
+        if found.rate is not None and write is not None:
+            _write_experiment(with_rate(experiment, found.rate), write)
+            report = replace(report, written=write)
+    return report
+
+
+def search_curves(
+    session: Session, experiment: Experiment, search: RateRange, observer: RunObserver
+) -> tuple[Curve, ...]:
+    """Returns the curve of every seed.
+
+    Args:
+        session: The compiled epoch of the experiment.
+        experiment: What to train.
+        search: The rates to go through, and how many seeds.
+        observer: Told of each seed.
+    """
+    curves = []
+    for seed in range(experiment.seed, experiment.seed + search.seeds):
+        observer.on_phase(f"raising the rate from {search.minimum:g} to {search.maximum:g}, seed {seed}")
+        losses = session.range_test(experiment.model_copy(update={"seed": seed}), search.rates)
+        curves.append(read_curve(losses, search.rates, seed))
+    return tuple(curves)
+
+
+def _check_new(path: Path) -> None:
+    if path.exists():
+        raise UsageError("got a file that exists; expected a new one", where=f"--write {path}")
+    if not path.parent.is_dir():
+        raise UsageError("got a file in a folder that does not exist", where=f"--write {path}")
+
+
+def _write_experiment(experiment: Experiment, path: Path) -> None:
+    with replace_file(path) as temporary:
+        temporary.write_text(dump_experiment(experiment), encoding="utf-8")
+
+
+def _report(
+    folder: RunFolder, experiment: Experiment, search: RateRange, curves: tuple[Curve, ...], found: Suggestion
+) -> RateReport:
+    return RateReport(
+        folder=folder.path,
+        suggestion=found.rate,
+        seeds=found.seeds,
+        reason=found.reason,
+        rates=_spreads(curves),
+        edge=found.edge,
+        diverged=sum(curve.diverged for curve in curves),
+        range=search,
+        line="" if found.rate is None else rate_line(with_rate(experiment, found.rate)),
+    )
+
+
+def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
+    marks = [asdict(curve.marks) for curve in curves if curve.marks]
+    names = [name for name in (marks[0] if marks else {}) if name != "edge"]
+    return {name: spread([one[name] for one in marks]) for name in names}
+
+
+def _verify(session: Session, experiment: Experiment, rate: float, observer: RunObserver) -> tuple[Verification, ...]:
+    epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(session.data.train.labels)))
+    found = []
+    for multiple in VERIFIED_MULTIPLES:
+        observer.on_phase(f"training for {epochs} epochs at {multiple * rate:.2g}")
+        accuracy = None
+        with suppress(DivergedError):
+            accuracy = session.trial(constant(experiment, multiple * rate, epochs))
+        found.append(Verification(multiple * rate, multiple, accuracy))
+    return tuple(found)
+
+
+def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
+    """Returns the experiment at one constant rate, for so many epochs to their end."""
+    training = experiment.training.model_copy(update={"epochs": epochs, "early_stopping": None})
+    optimizer = experiment.optimizer.model_copy(update={"learning_rate": rate})
+    update = {"schedule": Constant(), "optimizer": optimizer, "training": training}
+    return experiment.model_copy(update=update)
+
+
+def _content(report: RateReport, curves: tuple[Curve, ...]) -> dict[str, object]:
+    """Returns the report with every curve and without paths, so that the folder can be moved."""
+    content = {name: value for name, value in asdict(report).items() if name not in ("folder", "written")}
+    rates = report.range.rates.tolist()
+    return content | {"learning_rates": rates, "curves": [_to_plain(curve) for curve in curves]}
+
+
+def _to_plain(curve: Curve) -> dict[str, object]:
+    return asdict(curve) | {"losses": curve.losses.tolist(), "smoothed": curve.smoothed.tolist()}
+
+
+def _write_report(folder: RunFolder, content: dict[str, object]) -> None:
+    with replace_file(folder.path / RATES) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")

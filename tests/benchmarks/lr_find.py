@@ -1,0 +1,142 @@
+"""The suggested rate against a brute-force grid of rates, setting by setting: python -m tests.benchmarks.lr_find
+
+The suggestion and every rate of the grid train for the same few epochs at a constant rate, with the same seeds, none of
+which the search has seen; what counts is the mean of their validation accuracies. Numbers of settings as arguments
+(`python -m tests.benchmarks.lr_find 3 7`, counted from 1) measure only these.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dtrain.display.progress import progress
+from dtrain.errors import DivergedError
+from dtrain.rate_rules import suggest
+from dtrain.run_interface import RunObserver, RunOptions
+from dtrain.session import Session
+from dtrain.spec import Experiment
+from dtrain.workflows.lr_find import RateRange, constant, search_curves
+
+EPOCHS, SEEDS = 2, (1, 2, 3)
+GRID = np.geomspace(1e-5, 10, 13)
+WITHIN = 0.02
+
+NESTEROV = {"kind": "sgd", "momentum": 0.9, "nesterov": True}
+DEEP, CONV = {"depth": 8, "width": 64}, {"filters": [8, 16], "hidden": [64]}
+NO, BN = {"normalization": "none"}, {"normalization": "batch_norm"}
+FASHION, MNIST = {"dataset": "fashion_mnist_sample"}, {"dataset": "mnist_sample"}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "300-100, SGD, Fashion": {"optimizer": "sgd"} | NO | FASHION,
+    "300-100, Nesterov, Fashion": {"optimizer": NESTEROV} | NO | FASHION,
+    "300-100, Adam, Fashion": {"optimizer": "adam"} | NO | FASHION,
+    "300-100, Adagrad, Fashion": {"optimizer": "adagrad"} | NO | FASHION,
+    "300-100, batch norm, SGD, Fashion": {"optimizer": "sgd"} | BN | FASHION,
+    "300-100, batch norm, Nesterov, Fashion": {"optimizer": NESTEROV} | BN | FASHION,
+    "300-100, batch norm, RMSprop, Fashion": {"optimizer": "rmsprop"} | BN | FASHION,
+    "8 x 64, batch norm, Nesterov, Fashion": {"optimizer": NESTEROV, "network": DEEP} | BN | FASHION,
+    "8 x 64, Nadam, Fashion": {"optimizer": "nadam", "network": DEEP} | NO | FASHION,
+    "8 x 64, SELU, Nesterov, Fashion": {"optimizer": NESTEROV, "network": DEEP, "activation": "selu"} | NO | FASHION,
+    "300-100, SGD, MNIST": {"optimizer": "sgd"} | NO | MNIST,
+    "300-100, batch norm, Nadam, MNIST": {"optimizer": "nadam"} | BN | MNIST,
+    "300-100, ReLU, dropout, AdamW, MNIST": {"optimizer": "adamw", "activation": "relu", "regularizer": "dropout"}
+    | NO
+    | MNIST,
+    "8 x 64, ReLU, SGD, MNIST": {"optimizer": "sgd", "activation": "relu", "network": DEEP} | NO | MNIST,
+    "300-100, L2, Adamax, MNIST": {"optimizer": "adamax", "regularizer": "l2"} | NO | MNIST,
+    "convolutions, Adam, Fashion": {"optimizer": "adam", "network": CONV} | NO | FASHION,
+    "convolutions, batch norm, Nesterov, Fashion": {"optimizer": NESTEROV, "network": CONV} | BN | FASHION,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one setting gave.
+
+    Args:
+        suggestion: The suggested rate; None where it was refused.
+        reason: Why it was refused.
+        accuracy: Mean validation accuracy at the suggestion; None where it was refused or any seed diverged.
+        grid: The same for each rate of the grid.
+        seconds: Of the search alone, on an epoch that is compiled.
+    """
+
+    suggestion: float | None
+    reason: str
+    accuracy: float | None
+    grid: tuple[float | None, ...]
+    seconds: float
+
+    @property
+    def best(self) -> float:
+        """The best accuracy of the grid; 0 where every rate failed."""
+        return max((one for one in self.grid if one is not None), default=0.0)
+
+    @property
+    def hit(self) -> bool:
+        """Whether the suggestion is as good as it must be; a refusal is right only where nothing worked."""
+        if self.suggestion is None:
+            return self.best == 0
+        return self.accuracy is not None and self.accuracy >= self.best - WITHIN
+
+
+def main() -> None:
+    """Prints a line for each setting and the share of hits."""
+    chosen = [int(number) - 1 for number in sys.argv[1:]] or range(len(SETTINGS))
+    names = list(SETTINGS)
+    print(f"validation accuracy after {EPOCHS} epochs at a constant rate, mean of {len(SEEDS)} seeds; 10,000 images")
+    print("| setting | suggestion | its accuracy | best of grid (rate) | within 2 points | search, s |")
+    print("|---|---|---|---|---|---|", flush=True)
+    outcomes = []
+    for number in chosen:
+        outcomes.append(measure(SETTINGS[names[number]]))
+        print(_line(names[number], outcomes[-1]), flush=True)
+    hits = sum(one.hit for one in outcomes)
+    diverged = sum(one.suggestion is not None and one.accuracy is None for one in outcomes)
+    print(f"within 2 points: {hits} of {len(outcomes)} ({hits / len(outcomes):.0%}); diverged: {diverged}")
+
+
+def measure(techniques: dict[str, Any]) -> Outcome:
+    """Returns the suggestion of one setting and the accuracies of it and of the grid."""
+    plain = {"schedule": "constant", "regularizer": []}
+    experiment = Experiment.model_validate(plain | techniques)
+    with tempfile.TemporaryDirectory() as folder, progress(quiet=True) as observer:
+        session = Session(experiment, RunOptions(Path(folder)), observer)
+        session.range_test(experiment, np.full(1, 1e-9))
+        began = time.perf_counter()
+        found = suggest(search_curves(session, experiment, RateRange(), observer), RateRange().rates)
+        seconds = time.perf_counter() - began
+        accuracy = None if found.rate is None else _accuracy(session, experiment, found.rate, observer)
+        grid = tuple(_accuracy(session, experiment, float(rate), observer) for rate in GRID)
+    return Outcome(found.rate, found.reason, accuracy, grid, seconds)
+
+
+def _accuracy(session: Session, experiment: Experiment, rate: float, observer: RunObserver) -> float | None:
+    """Returns the mean validation accuracy over the seeds, or None where one of them diverged."""
+    accuracies = []
+    for seed in SEEDS:
+        tried = constant(experiment, rate, EPOCHS).model_copy(update={"seed": seed})
+        try:
+            accuracies.append(session.trial(tried))
+        except DivergedError:
+            return None
+    return float(np.mean(accuracies))
+
+
+def _line(name: str, one: Outcome) -> str:
+    best = GRID[[one.best if value is None else value for value in one.grid].index(one.best)]
+    suggestion = f"refused: {one.reason}" if one.suggestion is None else f"{one.suggestion:.2g}"
+    accuracy = "" if one.accuracy is None else f"{one.accuracy:.3f}"
+    verdict = "yes" if one.hit else "**no**"
+    return f"| {name} | {suggestion} | {accuracy} | {one.best:.3f} ({best:.2g}) | {verdict} | {one.seconds:.2f} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""`lr-find` from end to end on real images: what it suggests and refuses, and that it leaves only its own folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtrain.cli import main
+from dtrain.config import load_experiment
+from dtrain.errors import UsageError
+from dtrain.run_interface import RunOptions
+from dtrain.runs import create_run, find_run, list_runs
+from dtrain.session import Session
+from dtrain.spec import Experiment
+from dtrain.workflows.lr_find import RateRange, RateReport, constant, lr_find
+from tests.workflows.test_run import Listener
+
+SEARCH = RateRange(1e-5, 10, 120, 2)
+
+
+def small(**written: Any) -> Experiment:
+    plain = {"dataset": {"train_limit": 2000}, "network": [32], "training": {"engine": "graph"}}
+    return Experiment.model_validate(plain | written)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> RateReport:
+    """A search with everything that can be asked of it."""
+    folder = tmp_path_factory.mktemp("search")
+    options = RunOptions(folder / "runs", stem="small")
+    return lr_find(small(), SEARCH, options, Listener(), write=folder / "better.yaml", verify=True)
+
+
+def test_the_folder_holds_picture_report_and_config(found: RateReport) -> None:
+    assert found.folder.name == "small-lr-find-1"
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        "config.yaml",
+        "lr_find.json",
+        "lr_find.png",
+        "status.json",
+    ]
+
+
+def test_the_report_says_what_was_returned_without_paths(found: RateReport) -> None:
+    text = (found.folder / "lr_find.json").read_text()
+    report = json.loads(text)
+    assert report["suggestion"] == found.suggestion
+    assert set(report["rates"]) == {"steepest", "minimum", "valley", "slide"}
+    assert [one["seed"] for one in report["curves"]] == [42, 43]
+    np.testing.assert_allclose(report["learning_rates"], np.geomspace(1e-5, 10, 120))
+    assert str(found.folder.parent) not in text
+
+
+def test_the_suggestion_is_below_the_edge_and_within_the_spread_of_the_rules(found: RateReport) -> None:
+    assert found.suggestion is not None
+    assert found.edge is not None
+    assert found.suggestion <= found.edge / 2
+    assert min(one.low for one in found.rates.values()) <= found.suggestion
+
+
+def test_the_written_experiment_has_the_suggestion_as_its_maximum(found: RateReport) -> None:
+    assert found.written is not None
+    assert load_experiment(found.written) == small(schedule={"kind": "one_cycle", "maximum": found.suggestion})
+    assert found.line == f"schedule: {{kind: one_cycle, maximum: {found.suggestion}}}"
+
+
+def test_brief_trainings_at_the_suggestion_and_around_it(found: RateReport) -> None:
+    assert found.suggestion is not None
+    assert [one.multiple for one in found.verification] == [0.3, 1.0, 3.0]
+    assert [one.learning_rate for one in found.verification] == pytest.approx(found.suggestion * np.array([0.3, 1, 3]))
+    accuracies = [one.validation_accuracy for one in found.verification]
+    assert accuracies[1] is not None
+    assert accuracies[1] > 0.6
+
+
+def test_a_search_is_no_run_to_evaluate(found: RateReport) -> None:
+    assert list_runs(found.folder.parent) == []
+    for name in (None, found.folder.name):
+        with pytest.raises(UsageError, match="got no runs"):
+            find_run(found.folder.parent, name)
+
+
+def test_equal_seeds_give_equal_results_and_leave_only_their_folder(
+    found: RateReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    again = lr_find(small(), SEARCH, RunOptions(stem="small"), Listener())
+    assert (again.suggestion, again.rates, again.edge) == (found.suggestion, found.rates, found.edge)
+    first, second = (json.loads((one.folder / "lr_find.json").read_text())["curves"] for one in (found, again))
+    assert first == second
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_dir()] == [
+        Path("runs"),
+        Path("runs/small-lr-find-1"),
+    ]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "config.yaml",
+        "lr_find.json",
+        "lr_find.png",
+        "status.json",
+    ]
+
+
+def test_the_rates_are_all_that_differs_from_a_run_and_the_momentum_holds(tmp_path: Path) -> None:
+    optimizer = {"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}
+    cycled = small(optimizer=optimizer, schedule="one_cycle", dataset={"train_limit": 330}, regularizer="dropout")
+    session = Session(cycled, RunOptions(tmp_path), Listener())
+    losses = session.range_test(cycled, np.full(25, 0.01))
+    run = create_run(tmp_path, name="run", stem="")
+    session.train(constant(cycled, 0.01, epochs=3), run)
+    np.testing.assert_array_equal(run.read_steps()["loss"][:25], losses.astype(np.float32))
+
+
+def test_three_batches_are_gone_round_again(tmp_path: Path) -> None:
+    experiment = small(dataset={"train_limit": 70}, optimizer="adam")
+    report = lr_find(experiment, replace(SEARCH, minimum=1e-6, maximum=1.0), RunOptions(tmp_path), Listener())
+    curves = json.loads((report.folder / "lr_find.json").read_text())["curves"]
+    assert all(len(one["losses"]) > 30 for one in curves)
+
+
+CONV = {"filters": [4], "hidden": [16]}
+
+
+@pytest.mark.parametrize(
+    "techniques",
+    [
+        {"optimizer": "sgd", "regularizer": "max_norm"},
+        {"optimizer": "adagrad", "regularizer": "l2"},
+        {"optimizer": "rmsprop", "normalization": "batch_norm"},
+        {"optimizer": "adam", "network": CONV, "regularizer": "dropout"},
+        {"optimizer": "adamax", "regularizer": "l1_l2", "activation": "prelu"},
+        {"optimizer": "nadam", "activation": "selu"},
+        {"optimizer": {"kind": "adamw", "clipnorm": 1.0}, "network": CONV, "normalization": "batch_norm"},
+    ],
+    ids=lambda techniques: "-".join(map(str, techniques.values())),
+)
+def test_every_kind_of_technique(techniques: dict[str, Any], tmp_path: Path) -> None:
+    report = lr_find(small(**techniques), replace(SEARCH, seeds=1), RunOptions(tmp_path), Listener())
+    assert (report.suggestion is None) == bool(report.reason)
+    assert report.rates
+    assert (report.folder / "lr_find.png").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--min", "1", "--max", "0.1"], "expected 0 < --min < --max"),
+        (["--min", "1", "--max", "1"], "expected 0 < --min < --max"),
+        (["--min", "0"], "expected 0 < --min < --max"),
+        (["--max", "nan"], "expected 0 < --min < --max"),
+        (["--iterations", "2"], "--iterations: got 2; expected 50 to 10,000"),
+        (["--seeds", "0"], "--seeds: got 0; expected at least 1"),
+    ],
+)
+def test_row_54_a_range_that_is_none(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["lr-find", "--quiet", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_row_54_a_loss_that_never_falls_gives_null_with_the_reason_and_a_picture(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "better.yaml"
+    arguments = ["dataset.train_limit=640", "network=[16]", "training.engine=graph", "--max", "1e-5", "--seeds", "2"]
+    options = ["--runs-dir", str(tmp_path / "runs"), "--write", str(written), "--verify", "--json", "--quiet"]
+    assert main(["lr-find", *arguments, *options]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["suggestion"] is None
+    assert document["reason"] == "the loss of 2 of 2 seeds never falls at any rate of the range"
+    assert (Path(document["folder"]) / "lr_find.png").exists()
+    report = json.loads((Path(document["folder"]) / "lr_find.json").read_text())
+    assert (report["suggestion"], report["range"]["maximum"]) == (None, 1e-5)
+    assert not written.exists()
+
+
+def test_a_range_that_ends_before_any_divergence_is_warned_of(tmp_path: Path) -> None:
+    listener = Listener()
+    report = lr_find(small(), replace(SEARCH, maximum=3e-3, seeds=1), RunOptions(tmp_path), listener)
+    assert (report.edge, report.diverged) == (None, 0)
+    assert listener.warnings == ["no seed diverged up to 0.003: a higher rate may be better; raise --max"]
+
+
+def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
+    precious = tmp_path / "precious.yaml"
+    precious.write_text("seed: 1\n")
+    with pytest.raises(UsageError, match="got a file that exists"):
+        lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=precious)
+    assert precious.read_text() == "seed: 1\n"
+    assert not (tmp_path / "runs").exists()
