@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from dtrain.data.prepare import Scaling, Split
 from dtrain.keras_objects import NoisePlace, ScheduledMomentumSGD, noise
-from dtrain.losses import correct_predictions, example_losses
+from dtrain.losses import correct_predictions, example_losses, sum_of_elements, weight_penalty
 from dtrain.model import Output
 
 Compiler = Literal["graph", "xla"]
@@ -203,7 +203,7 @@ class Engine:
         with tf.GradientTape() as tape, noise(place):
             probabilities = self.model(images, training=True)
             loss = tf.reduce_mean(example_losses(self._output, labels, probabilities))
-            penalty = tf.add_n(self.model.losses) if self.model.losses else tf.constant(0.0)
+            penalty = weight_penalty(self.model)
             objective = loss + penalty
         gradients = tape.gradient(objective, self.model.trainable_variables)
         self.optimizer.apply(gradients, self.model.trainable_variables)
@@ -212,10 +212,5 @@ class Engine:
 
 
 def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
-    """Returns the norm of all gradients together.
-
-    Row sums by a product with ones: the compiler turns a plain sum of squares into a chain of dependent additions,
-    which took a quarter of a step.
-    """
-    squares = [tf.square(tf.reshape(gradient, [-1, gradient.shape[-1]])) for gradient in gradients]
-    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.linalg.matvec(one, tf.ones([one.shape[-1]]))) for one in squares]))
+    """Returns the norm of all gradients together."""
+    return tf.sqrt(tf.add_n([sum_of_elements(tf.square(gradient)) for gradient in gradients]))

@@ -109,8 +109,8 @@ def _is_deep(network: object) -> bool:
 def default_table(written: dict[str, Any]) -> dict[str, Any]:
     """Returns the lesson's advice for every key that a file leaves out.
 
-    The default table is He, ELU, batch normalization if deep, early stopping, Nesterov momentum and 1cycle. With SELU
-    it is the self-normalising table: LeCun, no normalization, alpha dropout, standardised inputs and smaller steps.
+    The default table is He, ELU, batch normalization if deep, early stopping, l2, Nesterov momentum and 1cycle. With
+    SELU it is the self-normalising table: LeCun, no normalization, alpha dropout, standardised inputs, smaller steps.
 
     Args:
         written: What the file says, by key.
@@ -118,6 +118,7 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
     self_normalising = _kind(written.get("activation")) == "selu"
     normalized = _is_deep(written.get("network")) and not self_normalising
     rate = 0.005 if self_normalising else 0.02
+    dropout, penalty = {"kind": "alpha_dropout", "rate": 0.1, "layers": "last"}, {"kind": "l2", "factor": 1e-4}
     return {
         "dataset": {},
         "network": (300, 100),
@@ -126,7 +127,7 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
         "normalization": "batch_norm" if normalized else "none",
         "optimizer": {"kind": "sgd", "learning_rate": rate, "momentum": 0.9, "nesterov": True},
         "schedule": "one_cycle",
-        "regularizer": ({"kind": "alpha_dropout", "rate": 0.1, "layers": "last"},) if self_normalising else (),
+        "regularizer": (dropout if self_normalising else penalty,),
         "training": {},
         "seed": 42,
     }

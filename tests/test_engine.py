@@ -60,7 +60,12 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
 
 def experiment_of(**settings: Any) -> Experiment:
     """A small experiment; everything not given is plain."""
-    plain = {"network": [12, 8], "optimizer": {"kind": "sgd", "momentum": 0.9}, "training": {"batch_size": BATCH}}
+    plain = {
+        "network": [12, 8],
+        "optimizer": {"kind": "sgd", "momentum": 0.9},
+        "regularizer": [],
+        "training": {"batch_size": BATCH},
+    }
     return Experiment.model_validate(plain | settings)
 
 

@@ -16,7 +16,7 @@ from dtrain.spec import Experiment
 
 
 def model_and_evaluator(data: Data, **written: Any) -> tuple[keras.Model, Evaluator]:
-    experiment = Experiment.model_validate({"network": [12, 8]} | written)
+    experiment = Experiment.model_validate({"network": [12, 8], "regularizer": []} | written)
     classes = len(data.class_names)
     model = build_model(experiment, data.image_shape, classes, seed=1)
     return model, Evaluator(model, output_kind(experiment, classes), data.scaling)

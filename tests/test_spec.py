@@ -28,6 +28,7 @@ def test_the_default_table_of_a_shallow_net_has_no_normalization() -> None:
     assert (default.initializer.kind, default.activation.kind) == ("he_normal", "elu")
     assert (default.normalization.kind, default.schedule.kind) == ("none", "one_cycle")
     assert default.training.early_stopping is not None
+    assert [one.kind for one in default.regularizer] == ["l2"]
     assert default.dataset.scaling == "unit"
 
 
