@@ -29,6 +29,8 @@ FEWEST_STEPS = 10
 MOST_DISAGREEMENT = 10.0
 SAFETY = 2.0
 """A suggestion keeps at least this factor below the edge of divergence."""
+LEARNT = 0.02
+"""Share of the first loss below which the batches are learnt by heart: what comes after says nothing about the rate."""
 TINY = 1e-300
 
 
@@ -248,6 +250,10 @@ def suggest(curves: tuple[Curve, ...], rates: FloatArray) -> Suggestion:
         short = any(curve.diverged and len(curve.losses) < FEWEST_STEPS for curve in curves)
         why = "diverges at once: lower --min" if short else "never falls at any rate of the range"
         return Suggestion(None, f"the loss of {len(flat)} of {len(curves)} seeds {why}", edge)
+    learnt = sum(curve.smoothed.min() < LEARNT * curve.smoothed[0] for curve in curves)
+    if learnt:
+        reason = f"{learnt} of {len(curves)} seeds learnt their images by heart within the search: take more images"
+        return Suggestion(None, reason, edge)
     agreed = spread([agreed_rate(curve.marks) for curve in curves if curve.marks])
     if agreed.high > MOST_DISAGREEMENT * agreed.low:
         reason = f"the seeds disagree by more than {MOST_DISAGREEMENT:g}x: {agreed.low:.2g} to {agreed.high:.2g}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +22,9 @@ from dtrain.techniques.schedules import Constant
 
 PICTURE = "lr_find.png"
 FEWEST_ITERATIONS, MOST_ITERATIONS = 50, 10_000
+LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
+COLLAPSE = 0.05
+"""Validation accuracy that the suggestion may be behind a third of it: more is not the chance of a brief training."""
 VERIFIED_MULTIPLES = (0.3, 1.0, 3.0)
 VERIFIED_STEPS = 500
 """About so many steps show whether a rate is worth anything."""
@@ -48,9 +50,10 @@ class RateRange:
     seeds: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 < self.minimum < self.maximum < math.inf:
+        if not LOWEST_RATE <= self.minimum < self.maximum <= HIGHEST_RATE:
             raise UsageError(
-                f"got --min {self.minimum:g} and --max {self.maximum:g}; expected 0 < --min < --max",
+                f"got --min {self.minimum:g} and --max {self.maximum:g}; expected --min < --max, both from "
+                f"{LOWEST_RATE:g} to {HIGHEST_RATE:g}",
                 where="dtrain lr-find",
                 hint="leave both out for 1e-6 to 10",
             )
@@ -151,14 +154,17 @@ def lr_find(
         if found.rate is not None and found.edge is None:
             observer.on_warning(f"no seed diverged up to {search.maximum:g}: a higher rate may be better; raise --max")
         report = _report(folder, experiment, search, curves, found)
-        plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
         _write_report(folder, _content(report, curves))
+        plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
         if found.rate is not None and verify:
             report = replace(report, verification=_verify(session, experiment, found.rate, observer))
             _write_report(folder, _content(report, curves))
+            _warn_of_collapse(report.verification, observer)
         if found.rate is not None and write is not None:
-            _write_experiment(with_rate(experiment, found.rate), write)
+            _write_experiment(with_rate(session.resolved(experiment), found.rate), write)
             report = replace(report, written=write)
+        elif write is not None:
+            observer.on_warning(f"{write} was not written: there is no suggestion to write")
     return report
 
 
@@ -233,6 +239,12 @@ def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
     optimizer = experiment.optimizer.model_copy(update={"learning_rate": rate})
     update = {"schedule": Constant(), "optimizer": optimizer, "training": training}
     return experiment.model_copy(update=update)
+
+
+def _warn_of_collapse(verification: tuple[Verification, ...], observer: RunObserver) -> None:
+    lower, suggested = (one.validation_accuracy for one in verification[:2])
+    if suggested is None or (lower is not None and suggested < lower - COLLAPSE):
+        observer.on_warning("training at the suggestion did worse than at a third of it: take the lower rate")
 
 
 def _content(report: RateReport, curves: tuple[Curve, ...]) -> dict[str, object]:

@@ -22,6 +22,12 @@ from dtrain.spec import Experiment
 
 EPOCHS = 5
 
+PLAIN: dict[str, Any] = {
+    "dataset": "fashion_mnist",
+    "schedule": "constant",
+    "optimizer": {"kind": "sgd", "momentum": 0.9},
+    "regularizer": [],
+}
 SETTINGS: dict[str, tuple[float, dict[str, Any]]] = {
     "dense 300-100": (0.30, {}),
     "dense 300-100, batch norm": (0.35, {"normalization": "batch_norm"}),
@@ -46,8 +52,7 @@ def main() -> None:
     print("| network | fit, s per epoch | dtrain, s per epoch | ratio (smallest to largest) | target |")
     print("|---|---|---|---|---|")
     for name, (target, settings) in SETTINGS.items():
-        plain = {"dataset": "fashion_mnist", "schedule": "constant", "optimizer": {"kind": "sgd", "momentum": 0.9}}
-        fit, ours = _epochs_of(Experiment.model_validate(plain | settings), data)
+        fit, ours = _epochs_of(Experiment.model_validate(PLAIN | settings), data)
         ratios = [one / other for one, other in zip(ours, fit, strict=True)]
         print(
             f"| {name} | {statistics.median(fit):.2f} | {statistics.median(ours):.2f} "

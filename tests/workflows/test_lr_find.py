@@ -148,10 +148,12 @@ def test_every_kind_of_technique(techniques: dict[str, Any], tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (["--min", "1", "--max", "0.1"], "expected 0 < --min < --max"),
-        (["--min", "1", "--max", "1"], "expected 0 < --min < --max"),
-        (["--min", "0"], "expected 0 < --min < --max"),
-        (["--max", "nan"], "expected 0 < --min < --max"),
+        (["--min", "1", "--max", "0.1"], "expected --min < --max, both from"),
+        (["--min", "1", "--max", "1"], "expected --min < --max, both from"),
+        (["--min", "0"], "expected --min < --max, both from"),
+        (["--max", "nan"], "expected --min < --max, both from"),
+        (["--max", "1e300"], "both from 1e-12 to 1e+06"),
+        (["--min", "1e-300"], "both from 1e-12 to 1e+06"),
         (["--iterations", "2"], "--iterations: got 2; expected 50 to 10,000"),
         (["--seeds", "0"], "--seeds: got 0; expected at least 1"),
     ],
@@ -179,6 +181,21 @@ def test_row_54_a_loss_that_never_falls_gives_null_with_the_reason_and_a_picture
     report = json.loads((Path(document["folder"]) / "lr_find.json").read_text())
     assert (report["suggestion"], report["range"]["maximum"]) == (None, 1e-5)
     assert not written.exists()
+
+
+def test_what_is_not_written_is_said(tmp_path: Path) -> None:
+    listener = Listener()
+    written = tmp_path / "better.yaml"
+    flat = replace(SEARCH, minimum=1e-8, maximum=1e-6, seeds=1)
+    lr_find(small(), flat, RunOptions(tmp_path / "runs"), listener, write=written)
+    assert listener.warnings == [f"{written} was not written: there is no suggestion to write"]
+
+
+def test_images_learnt_by_heart_give_no_suggestion(tmp_path: Path) -> None:
+    few = small(dataset={"classes": [5, 6], "train_limit": 100}, network=[32], optimizer="sgd", regularizer=[])
+    report = lr_find(few, replace(SEARCH, iterations=600, seeds=2), RunOptions(tmp_path), Listener())
+    assert report.suggestion is None
+    assert "by heart" in report.reason
 
 
 def test_a_range_that_ends_before_any_divergence_is_warned_of(tmp_path: Path) -> None:
