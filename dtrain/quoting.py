@@ -22,7 +22,7 @@ def printable(text: str) -> str:
 
 def dotted(path: KeyPath) -> str:
     """Returns a path as the command line writes it: ``regularizer.0.rate``."""
-    return ".".join(printable(clipped(str(part))) for part in path)
+    return ".".join(printable(clipped(str(part))) or "''" for part in path)
 
 
 def shown(value: object) -> str:
