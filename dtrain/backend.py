@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -12,8 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dtrain.errors import EnvironmentProblem, UsageError
+
+KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+"""What a run must not inherit differently from the machine that it happens on."""
+PYTHONS = "3.11, 3.12 or 3.13"
+"""Those that TensorFlow is built for."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def start(device: str = "auto") -> Backend:
     _refuse_foreign_settings()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _quiet_descriptor():
+    with _quiet_descriptor(), _import_explained():
         import keras
         import tensorflow
     import numpy
@@ -107,19 +114,31 @@ def _refuse_foreign_settings() -> None:
             "is set and would cut runs short", where="KERAS_MAX_EPOCHS", hint="unset KERAS_MAX_EPOCHS"
         )
     settings = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
-    floatx = _keras_floatx(settings)
-    if floatx != "float32":
-        raise EnvironmentProblem(
-            f"got {floatx!r}; expected 'float32'", where=f"{settings} floatx", hint="remove floatx from this file"
-        )
+    found = _keras_settings(settings)
+    for name, expected in KERAS_DEFAULTS.items():
+        received = found.get(name, expected)
+        if received != expected:
+            message = f"got {received!r}; expected {expected!r}"
+            raise EnvironmentProblem(message, where=f"{settings} {name}", hint=f"remove {name} from this file")
 
 
-def _keras_floatx(settings: Path) -> object:
+def _keras_settings(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(settings.read_text())
+        found = json.loads(path.read_text())
     except (OSError, ValueError):
-        return "float32"
-    return found.get("floatx", "float32") if isinstance(found, dict) else "float32"
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def _import_explained() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        message = f"cannot be imported: {str(error).splitlines()[0]}"
+        this = f"this is Python {platform.python_version()}"
+        hint = f"{this}; dtrain needs Python {PYTHONS}: install it in a new environment of one of them"
+        raise EnvironmentProblem(message, where=error.name or "TensorFlow", hint=hint) from error
 
 
 def _choose_device(device: str) -> str:
@@ -136,4 +155,6 @@ def _choose_device(device: str) -> str:
         )
     tf.config.set_visible_devices(gpus[number], "GPU")
     tf.config.experimental.set_memory_growth(gpus[number], True)
+    # the CPU's operations give equal bytes without being asked
+    tf.config.experimental.enable_op_determinism()
     return f"gpu:{number}"

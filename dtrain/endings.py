@@ -67,6 +67,16 @@ def _to_failure(error: BaseException) -> DtrainError:
         return UsageError(_with_guess(error.format_message()), hint=f"see `{path} --help`")
     if isinstance(error, OSError):
         return EnvironmentProblem(error.strerror or str(error), where=str(error.filename or ""))
+    return _device_problem(error) or _bug(error)
+
+
+def _device_problem(error: BaseException) -> DtrainError | None:
+    from dtrain.device_problems import device_problem
+
+    return device_problem(error)
+
+
+def _bug(error: BaseException) -> DtrainError:
     traceback.print_exception(error)
     return DtrainError(f"{type(error).__name__}: {error}", hint="this is a bug in dtrain: please report it")
 

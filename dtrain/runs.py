@@ -10,14 +10,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError, did_you_mean
+from dtrain.run_names import check_name, clean_stem
 from dtrain.storage import (
     Array,
     append_line,
+    check_writable,
     parse,
     read_arrays,
     read_json,
@@ -34,12 +36,9 @@ CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.
 CONFUSION, MISTAKES, EVALUATION = "confusion.png", "mistakes.png", "evaluation.json"
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-LONGEST_STEM = 60
 SHOWN_RUNS = 5
-OWNER_APPEARS_WITHIN = 0.5
-"""Seconds in which the owner of a new folder has written its status, for a process that wants the same name."""
+FIRST_FILES_APPEAR_WITHIN = 0.5
+"""Seconds in which the owner of a new folder has written status and experiment, for another process that looks."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class RunFolder:
 
     def evaluation_folder(self, split: str) -> Path:
         """Returns where the evaluation of a split is, with its pictures."""
-        return self.path / f"evaluation-{split}"
+        return RunFolder(self.path / f"evaluation-{split}").path
 
     def write_evaluation(self, split: str, evaluation: Mapping[str, Any]) -> None:
         """Writes the evaluation of a split into its folder."""
@@ -77,6 +76,10 @@ class RunFolder:
     def write_config(self, text: str) -> None:
         """Writes the resolved experiment, as YAML text."""
         write(self.path / CONFIG, text.encode())
+
+    def wait_for_config(self) -> None:
+        """Waits for a moment if the experiment is not there yet, because the run has only just been made."""
+        _wait_for(self.path / CONFIG)
 
     def read_config(self) -> str:
         """Returns the resolved experiment, as YAML text."""
@@ -129,7 +132,11 @@ class RunFolder:
         """Writes how the run is doing and what else there is to say; its owner is this process, its heartbeat now."""
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         owner = {"pid": os.getpid(), "host": socket.gethostname()}
-        status = more | owner | {"state": state, "created": self.created() or now, "heartbeat": now}
+        status = (
+            more
+            | owner
+            | {"state": state, "created": self.created() or _next_moment(self.path.parent, now), "heartbeat": now}
+        )
         write(self.path / STATUS, to_json(status, indent=2))
 
     def read_status(self) -> dict[str, Any]:
@@ -142,10 +149,9 @@ class RunFolder:
 
     def created(self) -> str:
         """Returns when the run was made, ISO 8601 in UTC; empty where its status does not say."""
-        try:
+        with suppress(RunConflictError):
             return str(self.read_status().get("created", ""))
-        except RunConflictError:
-            return ""
+        return ""
 
     def seed_folder(self, seed: int) -> RunFolder:
         """Makes the folder of one seed; a RunConflictError if it exists."""
@@ -167,7 +173,7 @@ class RunFolder:
 
 
 def check_run(runs_dir: Path, *, name: str | None) -> None:
-    """Refuses what `create_run` would refuse, before anything that takes time is done; writes nothing.
+    """Refuses what `create_run` would refuse, before anything that takes time is done; leaves nothing behind.
 
     Args:
         runs_dir: Folder of all run folders, which need not exist.
@@ -179,15 +185,13 @@ def check_run(runs_dir: Path, *, name: str | None) -> None:
         EnvironmentProblem: The folder cannot be written to.
     """
     if name is not None:
-        _check_name(name)
+        check_name(name)
         if os.path.lexists(runs_dir / name):
             raise _taken(runs_dir / name)
     nearest = next(folder for folder in (runs_dir, *runs_dir.absolute().parents) if folder.exists())
     if not nearest.is_dir():
         raise EnvironmentProblem("got a file; expected a folder of runs", where=str(nearest))
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        hint = "choose a folder that you may write to with --runs-dir"
-        raise EnvironmentProblem("cannot be written to", where=str(nearest), hint=hint)
+    check_writable(nearest)
 
 
 def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
@@ -204,7 +208,7 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
         EnvironmentProblem: The folder cannot be made.
     """
     if name is not None:
-        _check_name(name)
+        check_name(name)
     try:
         with writing(runs_dir):
             os.makedirs(runs_dir, exist_ok=True)
@@ -215,7 +219,7 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
         return _make_folder(runs_dir / name)
     number = 1
     while True:
-        free = f"{_clean_stem(stem)}-{number}"
+        free = f"{clean_stem(stem)}-{number}"
         if free not in taken:
             with suppress(RunConflictError):
                 return _make_folder(runs_dir / free)
@@ -254,15 +258,12 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     raise UsageError(message + did_you_mean(run, names), where=str(runs_dir))
 
 
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name) or WINDOWS_DEVICE.fullmatch(name):
-        expected = "1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first, and not the name of a Windows device"
-        raise UsageError(f"got {name!r}; expected {expected}", where="--name")
-
-
-def _clean_stem(stem: str) -> str:
-    clean = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:LONGEST_STEM] or "run"
-    return f"run-{clean}" if WINDOWS_DEVICE.fullmatch(clean) else clean
+def _next_moment(runs_dir: Path, now: str) -> str:
+    """When a new run is made: after all others, also where the clock was set back."""
+    with suppress(ValueError, OverflowError):
+        latest = datetime.fromisoformat(max(run.created() for run in list_runs(runs_dir))).astimezone(UTC)
+        return max(now, (latest + timedelta(microseconds=1)).isoformat(timespec="microseconds"))
+    return now
 
 
 def _make_folder(path: Path) -> RunFolder:
@@ -285,10 +286,14 @@ def _taken(path: Path) -> RunConflictError:
     return RunConflictError(message, where=str(path), hint="choose another --name, or none")
 
 
-def _owner(path: Path) -> str:
-    deadline = time.monotonic() + OWNER_APPEARS_WITHIN
-    while not (path / STATUS).exists() and time.monotonic() < deadline:
+def _wait_for(file: Path) -> None:
+    deadline = time.monotonic() + FIRST_FILES_APPEAR_WITHIN
+    while not file.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def _owner(path: Path) -> str:
+    _wait_for(path / STATUS)
     with suppress(RunConflictError):
         status = RunFolder(path).read_status()
         return f" by a run that is {status['state']}, process {status.get('pid')} on {status.get('host')}"

@@ -13,6 +13,7 @@ from dtrain import backend
 from dtrain.config import dump_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
+from dtrain.device_problems import shortage_explained
 from dtrain.errors import ConfigError, DivergedError, DtrainError, Problem
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
@@ -77,7 +78,7 @@ class Session:
             DivergedError: A loss, gradient or weight is not finite.
         """
         folder.write_config(dump_experiment(self.resolved(experiment)))
-        with status_of(folder):
+        with status_of(folder), shortage_explained(experiment, self.data, self.backend.device):
             with self._phase("build", self._compiling(experiment)):
                 engine, evaluator = self._compiled(experiment)
             recorder = _Recorder(folder, self._observer)

@@ -19,7 +19,9 @@ from dtrain.techniques.technique import Contradiction, Contradictions, NonNegati
 DEEP = 5
 """Hidden layers from which the default table adds batch normalization, which gains little in shallow nets."""
 MAXIMUM_PARAMETERS = 100_000_000
-"""Weights, gradients and two optimizer slots of this many parameters take 1.6 GB."""
+"""In training they take 1.6 GB."""
+TRAINING_BYTES_PER_PARAMETER = 16
+"""The weight, its gradient and two optimizer slots, as 32-bit floats."""
 
 LARGEST_SEED = 2**32 - 1
 
@@ -289,9 +291,7 @@ def fit_contradictions(
         found.append(Contradiction(("network", "output"), message, beside=("dataset",)))
     parameters = network.parameters(image_shape, classes)
     if parameters > MAXIMUM_PARAMETERS:
-        message = (
-            f"got about {parameters:,} parameters, {parameters * 16 / 1e9:,.1f} GB in training; "
-            f"expected at most {MAXIMUM_PARAMETERS:,}"
-        )
+        memory = f"{parameters * TRAINING_BYTES_PER_PARAMETER / 1e9:,.1f} GB in training"
+        message = f"got about {parameters:,} parameters, {memory}; expected at most {MAXIMUM_PARAMETERS:,}"
         found.append(Contradiction(("network",), message, "make the layers fewer or smaller", beside=("dataset",)))
     return found

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +20,9 @@ import numpy.typing as npt
 from dtrain.errors import EnvironmentProblem, RunConflictError
 
 Array = npt.NDArray[Any]
+
+PROBE_BYTES = 64 * 1024
+"""About what a run writes before its first epoch has ended."""
 
 DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
 """What parsing raises on bytes that are not those written; errors of JSON and UTF-8 are ValueErrors."""
@@ -73,9 +77,25 @@ def writing(path: Path) -> Iterator[None]:
 def _way_out(path: Path, number: int | None) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT) and path.parent.exists():
         return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
+    if number == errno.ENOLCK:
+        mount = next(folder for folder in path.absolute().parents if folder.is_mount())
+        return f"the file system at {mount} has no locks: set HDF5_USE_FILE_LOCKING=FALSE, or choose another --runs-dir"
     if number == errno.ENOENT and path.suffix:
         return "the run folder was deleted or moved while the run was going on"
     return "choose a folder that you may write to with --runs-dir"
+
+
+def check_writable(folder: Path) -> None:
+    """Proves that files can be written in a folder; leaves nothing behind.
+
+    Permissions alone say nothing of quotas, full disks and file systems that only look as if they had folders.
+
+    Raises:
+        EnvironmentProblem: They cannot.
+    """
+    with writing(folder), tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(bytes(PROBE_BYTES))
+        probe.flush()
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
-import multiprocessing
 import os
 import resource
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from dtrain.errors import DtrainError, EnvironmentProblem, RunConflictError, UsageError
-from dtrain.runs import RunFolder, create_run, find_run, list_runs
+from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError
+from dtrain.runs import RunFolder, check_run, create_run, find_run, list_runs
 from dtrain.storage import replace_file
 
 EPOCH = {"epoch": 1, "step": 4, "loss": 0.1 + 0.2, "momentum": None}
@@ -184,32 +182,24 @@ def test_automatic_names_take_the_first_free_number(tmp_path: Path) -> None:
     assert [create_run(tmp_path, name=None, stem="elu").path.name for _ in range(3)] == ["elu-1", "elu-3", "elu-4"]
 
 
-@pytest.mark.parametrize(
-    "stem, name",
-    [("my ../größe", "my-..-gr-e-1"), ("con.x", "run-con.x-1"), ("", "run-1"), ("x" * 99, "x" * 60 + "-1")],
-)
-def test_automatic_names_are_made_of_safe_letters(tmp_path: Path, stem: str, name: str) -> None:
-    assert create_run(tmp_path / "a" / "b", name=None, stem=stem).path == tmp_path / "a" / "b" / name
-
-
-@pytest.mark.parametrize(
-    "name", ["", "../x", "/etc/x", "a/b", ".", ".hidden", "CON", "nul.txt", "x" * 81, "x" * 300, "a\n", "\x1b[31m", "é"]
-)
-def test_row_103_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        create_run(tmp_path / "runs", name=name, stem="x")
-    assert caught.value.exit_code == 2
-    assert "\n" not in str(caught.value)
-    assert "\x1b" not in str(caught.value)
-    assert not (tmp_path / "runs").exists()
-
-
 def test_row_62_a_runs_folder_that_cannot_be_made_names_path_and_errno(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EnvironmentProblem, match=r"file: got a file; expected a folder"):
         create_run(tmp_path / "file", name=None, stem="x")
     with pytest.raises(EnvironmentProblem, match=r"runs: cannot be written: Not a directory \(errno \d+\)"):
         create_run(tmp_path / "file" / "runs", name=None, stem="x")
+
+
+def test_row_62_it_is_tried_before_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentProblem, match="file: got a file; expected a folder of runs"):
+        check_run(tmp_path / "file" / "runs", name=None)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(EnvironmentProblem, match=rf"{tmp_path}: cannot be written: Read-only file system"):
+        check_run(tmp_path / "not" / "yet", name=None)
 
 
 def test_row_104_a_symbolic_link_is_not_a_run_folder(tmp_path: Path) -> None:
@@ -223,34 +213,12 @@ def test_row_104_a_symbolic_link_is_not_a_run_folder(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "runs") == []
 
 
-def race(runs_dir: Path, name: str | None, barrier: Barrier, outcomes: Queue[tuple[str, Any]]) -> None:
-    barrier.wait()
-    try:
-        outcomes.put(("made", create_run(runs_dir, name=name, stem="race").path.name))
-    except DtrainError as error:
-        outcomes.put((error.name, str(error)))
-
-
-def race_of_processes(runs_dir: Path, name: str | None, processes: int) -> list[tuple[str, Any]]:
-    context = multiprocessing.get_context("spawn")
-    barrier, outcomes = context.Barrier(processes), context.Queue()
-    racers = [context.Process(target=race, args=(runs_dir, name, barrier, outcomes)) for _ in range(processes)]
-    for racer in racers:
-        racer.start()
-    return [outcomes.get(timeout=60) for _ in racers]
-
-
-def test_row_79_one_of_two_processes_gets_the_name_and_the_other_hears_whose_it_is(tmp_path: Path) -> None:
-    made, conflict = sorted(race_of_processes(tmp_path, "same", 2))
-    owner = RunFolder(tmp_path / "same").read_status()
-    assert made == ("made", "same")
-    assert conflict[0] == "run_conflict"
-    assert f"created, process {owner['pid']} on {owner['host']}" in conflict[1]
-
-
-def test_row_80_eight_processes_at_once_get_eight_folders(tmp_path: Path) -> None:
-    results = race_of_processes(tmp_path, None, 8)
-    assert sorted(results) == [("made", f"race-{number}") for number in range(1, 9)]
+def test_row_104_an_evaluation_is_not_written_through_a_link(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (folder.path / "evaluation-test").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunConflictError, match="evaluation-test: got a symbolic link"):
+        folder.write_evaluation("test", {})
+    assert os.listdir(tmp_path / "elsewhere") == []
 
 
 def test_row_80_a_number_taken_just_now_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,6 +245,19 @@ def test_row_75_the_latest_run_is_the_last_one_created_whatever_its_name(tmp_pat
         status = run.read_status() | {"created": "2030-01-01T00:00:00.000000+00:00"}
         (run.path / "status.json").write_text(json.dumps(status))
     assert [run.path.name for run in list_runs(tmp_path)] == ["a", "b", "c"]
+
+
+def test_row_75_a_clock_that_was_set_back_makes_no_run_older_than_those_before(tmp_path: Path) -> None:
+    future = {"created": "2100-01-01T00:00:00.000000+00:00"}
+    (first,) = make_runs(tmp_path, "z")
+    (first.path / "status.json").write_text(json.dumps(first.read_status() | future))
+    runs = [first, *make_runs(tmp_path, "y", "x")]
+    assert list_runs(tmp_path) == runs
+    assert runs[2].created() == "2100-01-01T00:00:00.000002+00:00"
+    runs[1].write_status("completed")
+    assert find_run(tmp_path, None) == runs[2]
+    (first.path / "status.json").write_text('{"state": "completed", "created": "yesterday"}')
+    assert make_runs(tmp_path, "w")[0].created() < "2100"
 
 
 def test_a_run_is_found_by_name_path_or_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

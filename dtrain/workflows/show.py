@@ -114,14 +114,18 @@ def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
 
 def _run_report(folder: RunFolder) -> RunReport:
     status = current_status(folder)
+    if status.state == "created":
+        folder.wait_for_config()
     experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
+    metrics = tuple(folder.read_metrics())
     return RunReport(
         folder=folder.path,
         status=status,
         seed=experiment.seed,
         epochs=experiment.training.epochs,
-        metrics=tuple(folder.read_metrics()),
-        seconds=tuple(one["seconds"] for one in folder.read_timing()),
+        metrics=metrics,
+        # more epochs may have ended since the metrics were read
+        seconds=tuple(one["seconds"] for one in folder.read_timing()[: len(metrics)]),
         result=_result(folder) if status.state == "completed" else None,
         # a name with a dot is still being written
         pictures=tuple(sorted(folder.path.rglob("[!.]*.png"))),

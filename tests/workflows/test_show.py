@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -73,6 +74,33 @@ def test_row_83_a_run_that_is_being_written(tmp_path: Path) -> None:
     assert 0 <= report.status.heartbeat_age < 60
     assert [one["epoch"] for one in report.metrics] == [1, 2]
     assert report.result is None
+
+
+def test_row_83_an_epoch_that_ends_while_one_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(create_run(tmp_path, name="a", stem=""), "running")
+    original = RunFolder.read_metrics
+
+    def read_metrics(self: RunFolder) -> list[dict[str, Any]]:
+        found = original(self)
+        fill(folder, "running", epochs=3)
+        return found
+
+    monkeypatch.setattr(RunFolder, "read_metrics", read_metrics)
+    report = report_of(tmp_path)
+    assert (len(report.metrics), len(report.seconds)) == (2, 2)
+
+
+def test_row_83_a_run_of_this_very_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = create_run(tmp_path, name="a", stem="")
+    monkeypatch.setattr(time, "sleep", lambda _: folder.write_config(dump_experiment(Experiment.model_validate({}))))
+    assert report_of(tmp_path).status.state == "created"
+
+
+def test_row_75_a_heartbeat_from_the_future_is_that_of_now(tmp_path: Path) -> None:
+    folder = fill(create_run(tmp_path, name="a", stem=""), "running")
+    edit_status(folder, heartbeat="2100-01-01T00:00:00+00:00")
+    report = report_of(tmp_path)
+    assert (report.status.state, report.status.heartbeat_age) == ("running", 0.0)
 
 
 def test_row_66_a_run_whose_process_is_gone(tmp_path: Path) -> None:
