@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from dtrain.quoting import printable
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -22,7 +24,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        """Returns one line, whatever names of files and folders are in it."""
+        return printable(f"{self.where}: {self.message}" if self.where else self.message)
 
 
 class DtrainError(Exception):

@@ -76,7 +76,7 @@ def test_what_is_the_file_and_what_the_overrides(
     assert split_configuration(arguments) == (config, overrides)
 
 
-def test_a_whole_run_prints_one_document(capfd: pytest.CaptureFixture[str]) -> None:
+def test_row_59_a_whole_run_with_a_warning_prints_one_document(capfd: pytest.CaptureFixture[str]) -> None:
     Path("tiny.yaml").write_text("optimizer: adam\n")
     assert main(["run", "tiny.yaml", *SMALL, "--json"]) == 0
     out, err = capfd.readouterr()

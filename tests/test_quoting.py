@@ -37,4 +37,4 @@ def test_control_characters_are_escaped() -> None:
     assert shown("\x1b[31m\n") == r"'\x1b[31m\n'"
     assert shown({"\x1b": "\x07"}) == r"{\x1b: '\x07'}"
     assert printable("a\u202eb\ud800") == r"a\u202eb\ud800"
-    assert dotted(("a\tb", 0, "rate")) == r"a\tb.0.rate"
+    assert dotted(("a\tb", 0, "", "rate")) == r"a\tb.0.''.rate"

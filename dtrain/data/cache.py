@@ -43,7 +43,7 @@ def make_writable(folder: Path) -> None:
     home = os.environ.get("KERAS_HOME")
     if home and not Path(home).expanduser().is_dir():
         raise EnvironmentProblem(
-            f"KERAS_HOME is {home!r}; expected a folder that exists",
+            f"got {home!r}; expected a folder that exists",
             where="KERAS_HOME",
             hint=f"mkdir -p {home!r}, or {_OTHER_WAYS}",
         )
@@ -81,7 +81,8 @@ def locked(path: Path) -> Iterator[None]:
         message = f"another process has been writing it for over {LOCK_SECONDS:.0f} seconds"
         raise DataError(message, where=str(path), hint="wait for it, or end it") from error
     except (OSError, NotImplementedError) as error:
-        raise EnvironmentProblem(f"cannot be locked: {error}", where=str(path), hint=_OTHER_WAYS) from error
+        message = f"cannot be locked: {error}; the file system at {_mount(path)} may have no locks"
+        raise EnvironmentProblem(message, where=str(path), hint=_OTHER_WAYS) from error
     try:
         yield
     finally:
@@ -140,6 +141,10 @@ def set_aside_unsound(path: Path, check: Callable[[Path], None]) -> bool:
 def corrupt_name(path: Path) -> Path:
     """The name under which a damaged file is kept."""
     return path.with_name(f"{path.name}.corrupt")
+
+
+def _mount(path: Path) -> Path:
+    return next(folder for folder in path.absolute().parents if folder.is_mount())
 
 
 def _sync_folder(folder: Path) -> None:

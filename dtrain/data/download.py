@@ -77,8 +77,12 @@ def _received(address: str, timeout: float) -> Generator[tuple[bytes, int | None
     except urllib.error.HTTPError as error:
         error.close()
         raise DataError(f"the server answered {error.code} {error.reason}", where=address) from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except OSError as error:
         raise DataError(f"download failed: {_reason(error, timeout)}", where=address) from error
+    except (http.client.HTTPException, ValueError) as error:
+        # the error's own words may quote the address of a proxy, and with it a password
+        message, hint = f"download failed: {type(error).__name__}", "look at the proxy that the environment names"
+        raise DataError(message, where=address, hint=hint) from None
 
 
 def _reason(error: Exception, timeout: float) -> str:

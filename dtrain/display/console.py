@@ -111,7 +111,9 @@ def _options(stream: Any) -> dict[str, Any]:
 
 
 def literal(text: object) -> str:
-    """Returns the text with control characters spelled out, so that no name can steer a terminal."""
+    """Returns the text with control characters spelled out, so that no name steers a terminal; a path in one line."""
+    if isinstance(text, Path):
+        return printable(str(text))
     return "\n".join(map(printable, str(text).split("\n")))
 
 

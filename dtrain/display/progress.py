@@ -19,6 +19,7 @@ from rich.text import Text
 
 from dtrain.display.console import literal, stderr, terminal, warning
 from dtrain.display.tables import EpochTable, duration, number, percent
+from dtrain.quoting import printable
 
 if TYPE_CHECKING:
     from dtrain.training import EpochMetrics
@@ -78,7 +79,7 @@ class PlainProgress(QuietProgress):
 
     def on_phase(self, text: str) -> None:
         """Shows what begins."""
-        self._say(literal(text))
+        self._say(printable(text))
 
     def on_download(self, label: str, done: int, total: int | None) -> None:
         """Shows the end of each download: a line for every block would be too many."""
@@ -124,7 +125,7 @@ class LiveProgress(QuietProgress):
 
     def on_phase(self, text: str) -> None:
         """Shows what begins, with a spinner."""
-        self._phase = literal(text)
+        self._phase = printable(text)
         self._live.refresh()
 
     def on_download(self, label: str, done: int, total: int | None) -> None:
@@ -209,7 +210,7 @@ def progress(*, quiet: bool, seeds: int = 1) -> Iterator[QuietProgress]:
         yield observer
     except BaseException as error:
         if observer.folder:
-            error.add_note(f"what was measured until then is in {observer.folder}")
+            error.add_note(f"what was measured until then is in {literal(observer.folder)}")
         raise
     finally:
         # the terminal may be gone

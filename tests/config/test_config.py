@@ -133,10 +133,6 @@ def test_row_07_unknown_key(folder: Path) -> None:
     assert found.endswith("did you mean 'patience'?")
 
 
-def test_row_07_an_empty_key_can_be_seen(folder: Path) -> None:
-    assert complaint("'': 1\n").startswith("exp.yaml:1:1 '': got the unknown key ''; expected one of ")
-
-
 def test_row_08_all_errors_at_once(folder: Path) -> None:
     problems = refused(
         "dataset: fashion_mnits\nactivation: relo\ntraining: {epochs: 0, save: [h6]}\n"

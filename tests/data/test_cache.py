@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,17 @@ def test_a_lock_held_elsewhere_ends_in_a_message(monkeypatch: pytest.MonkeyPatch
 def test_row_87_a_lock_that_cannot_be_had_names_the_file(tmp_path: Path) -> None:
     (tmp_path / ".file.lock").mkdir()
     with pytest.raises(EnvironmentProblem, match="file: cannot be locked"), locked(tmp_path / "file"):
+        pass
+
+
+def test_row_87_a_file_system_without_locks_is_named_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    expected = f"No locks available; the file system at {tmp_path} may have no locks"
+    with pytest.raises(EnvironmentProblem, match=expected), locked(tmp_path / "file"):
         pass
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import traceback
+import urllib.request
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -110,6 +113,15 @@ def test_row_36_what_a_killed_download_left_is_no_cache(target: Path) -> None:
     assert visible_files(target) == ["file.gz"]
 
 
+def test_row_107_the_password_of_a_proxy_is_never_shown(monkeypatch: pytest.MonkeyPatch, target: Path) -> None:
+    for proxy in ("http://me:s3cret", "http://me:s3cret@[", "http://me:s3cret@127.0.0.1:1", "socks5://me:s3cret@host"):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setattr(urllib.request, "_opener", None)
+        with pytest.raises(DataError) as caught:
+            download("http://example.invalid/file.gz", target, check)
+        assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_row_28_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch, target: Path) -> None:
     monkeypatch.setattr(module, "MAX_DOWNLOAD_BYTES", 1000)
     assert "sent over 1,000 bytes; given up" in refusal(target, CONTENT)
@@ -140,3 +152,21 @@ def test_row_84_two_first_downloads_ask_once(target: Path) -> None:
     assert failures == []
     assert server.requests == ["/file.gz"]
     assert target.read_bytes() == CONTENT
+
+
+def download_in_a_process(address: str, target: Path) -> None:
+    download(address, target, check)
+
+
+def test_row_84_two_processes_ask_once(target: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with serve({"/file.gz": CONTENT}) as server:
+        arguments = (f"{server.address}/file.gz", target)
+        processes = [context.Process(target=download_in_a_process, args=arguments) for _ in range(2)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert server.requests == ["/file.gz"]
+    assert visible_files(target) == ["file.gz"]
