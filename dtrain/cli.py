@@ -32,6 +32,7 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and the result.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Take the lesson's advice for errors.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -55,6 +56,7 @@ def run_command(
     name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
     device: Device = "auto",
     data_dir: DataDir = None,
+    strict: Strict = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -65,13 +67,13 @@ def run_command(
     config, overrides = split_configuration(configuration or [])
     with progress(quiet=quiet, seeds=seeds or 1) as observer:
         observer.on_phase("checking the experiment")
-        from dtrain.config import load_experiment
+        from dtrain.config import load_advised
         from dtrain.display.results import describe_run, describe_seeds
         from dtrain.run_interface import RunOptions, RunResult
         from dtrain.workflows.run import run, run_seeds
 
-        experiment = load_experiment(config, overrides)
-        options = RunOptions(runs_dir, name, _stem(config), device, data_dir)
+        experiment, advice = load_advised(config, overrides, strict=strict)
+        options = RunOptions(runs_dir, name, _stem(config), device, data_dir, advice)
         result = run_seeds(experiment, seeds, options, observer) if seeds else run(experiment, options, observer)
     if isinstance(result, RunResult):
         publish(result, describe_run, as_json=as_json)
@@ -119,13 +121,15 @@ def lr_find_command(
 
 
 @app.command("validate")
-def validate_command(configuration: Configuration = None, as_json: Json = False) -> None:
-    """Check an experiment file and print it with every default filled in."""
-    from dtrain.display.console import publish
+def validate_command(configuration: Configuration = None, strict: Strict = False, as_json: Json = False) -> None:
+    """Check an experiment file, say what the lesson advises against, and print it with every default filled in."""
+    from dtrain.display.console import publish, publish_warnings
     from dtrain.display.results import describe_validation
     from dtrain.workflows.validate import validate
 
-    publish(validate(*split_configuration(configuration or [])), describe_validation, as_json=as_json)
+    report = validate(*split_configuration(configuration or []), strict=strict)
+    publish_warnings(one.warning for one in report.advice)
+    publish(report, describe_validation, as_json=as_json)
 
 
 @app.command("show")

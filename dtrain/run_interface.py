@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from dtrain.config.advised import Advice
 from dtrain.statistics import Interval
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class RunOptions:
         stem: What an automatic name begins with.
         device: ``auto``, ``cpu`` or ``gpu:N``.
         data_dir: Folder to look for full data sets in first.
+        advice: What the lesson advises against in the experiment; shown first, and part of the result.
     """
 
     runs_dir: Path = Path("runs")
@@ -29,6 +31,7 @@ class RunOptions:
     stem: str = "default"
     device: str = "auto"
     data_dir: Path | None = None
+    advice: tuple[Advice, ...] = ()
 
 
 class RunObserver(Protocol):
@@ -87,6 +90,7 @@ class RunResult:
         engine: ``graph`` or ``xla``.
         stopped_early: Whether early stopping ended the training.
         saved: Formats that the model is saved in.
+        advice: What the lesson advises against in the experiment.
     """
 
     folder: Path
@@ -101,3 +105,4 @@ class RunResult:
     engine: str
     stopped_early: bool
     saved: tuple[str, ...] = ("keras",)
+    advice: tuple[Advice, ...] = ()

@@ -48,7 +48,7 @@ class Session:
 
     def __init__(self, experiment: Experiment, options: RunOptions, observer: RunObserver) -> None:
         backend.check_device(options.device)
-        self._observer = observer
+        self._observer, self._advice = observer, options.advice
         self._seconds: dict[str, float] = {}
         with self._phase("data", f"reading {experiment.dataset.name}"):
             images = load_images(experiment.dataset.name, options.data_dir, observer.on_download)
@@ -60,7 +60,7 @@ class Session:
         self.compiler = self._choose_compiler(experiment)
         self._engine: Engine | None = None
         self._evaluator: Evaluator | None = None
-        for text in (*experiment.notices(), *self.data.warnings):
+        for text in (*(one.warning for one in options.advice), *experiment.notices(), *self.data.warnings):
             observer.on_warning(text)
 
     def resolved(self, experiment: Experiment) -> Experiment:
@@ -215,6 +215,7 @@ class Session:
             engine=self.compiler,
             stopped_early=history.stopped_early,
             saved=experiment.training.save,
+            advice=self._advice,
         )
 
     def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> None:

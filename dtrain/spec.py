@@ -157,7 +157,7 @@ class Experiment(Section):
     schedule: Schedule
     regularizer: Regularizers
     training: Training
-    seed: int = Field(ge=0, le=LARGEST_SEED)
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="first weights, order of the images and noise follow from it")
 
     @model_validator(mode="before")
     @classmethod

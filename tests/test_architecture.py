@@ -33,6 +33,7 @@ FROM_DOOR_TO_CELLAR = [
     "backend",
     "data",
     "config",
+    "advice",
     "spec",
     "techniques",
     "keras_objects",

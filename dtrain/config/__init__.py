@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dtrain.advice import advise
+from dtrain.config.advised import Advice, placed
 from dtrain.config.files import read_file
 from dtrain.config.overrides import apply_overrides
 from dtrain.config.problems import as_written, experiment_problems, remaining_contradictions
@@ -33,11 +35,29 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         ConfigError: The file cannot be read, or everything that is wrong with it and the overrides.
         UsageError: An override is not of the form ``KEY=VALUE``.
     """
-    if path is None:
-        name = "default experiment"
-        return _experiment(Document({}, {(): Place(name, name)}), overrides)
-    source = printable(str(path))
-    return parse_experiment(decode_yaml(read_file(path, source), source), source, overrides)
+    return _experiment(_document(path, overrides))
+
+
+def load_advised(
+    path: Path | None, overrides: Sequence[str] = (), *, strict: bool = False
+) -> tuple[Experiment, tuple[Advice, ...]]:
+    """Returns the experiment that a file describes, and what the lesson advises against in it.
+
+    Args:
+        path: The file; None for the default experiment.
+        overrides: ``key.path=value``, put in the place of what the file says.
+        strict: Whether advice that is not followed is an error.
+
+    Raises:
+        ConfigError: As `load_experiment` does; if `strict`, also all the advice.
+        UsageError: An override is not of the form ``KEY=VALUE``.
+    """
+    document = _document(path, overrides)
+    experiment = _experiment(document)
+    advice = tuple(placed(finding, document) for finding in advise(experiment))
+    if strict and advice:
+        raise ConfigError(advice)
+    return experiment, advice
 
 
 def parse_experiment(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
@@ -52,12 +72,7 @@ def parse_experiment(text: str, source: str, overrides: Sequence[str] = ()) -> E
         ConfigError: Everything that is wrong with the text and the overrides.
         UsageError: An override is not of the form ``KEY=VALUE``.
     """
-    document = read_yaml(text, source)
-    if not isinstance(document.value, dict):
-        received = "nothing" if document.value is None else shown(document.value)
-        message = f"got {received}; expected a mapping of keys to values"
-        raise ConfigError(message, where=document.places[()].value, hint=SMALLEST_FILE)
-    return _experiment(document, overrides)
+    return _experiment(_with_overrides(read_yaml(text, source), overrides))
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -66,8 +81,24 @@ def dump_experiment(experiment: Experiment) -> str:
     return "# A whole dtrain experiment, every default filled in.\n" + write_yaml(fields)
 
 
-def _experiment(document: Document, overrides: Sequence[str]) -> Experiment:
-    document = apply_overrides(document, overrides)
+def _document(path: Path | None, overrides: Sequence[str]) -> Document:
+    """Returns what the user wrote, in the file and on the command line."""
+    if path is None:
+        name = "default experiment"
+        return apply_overrides(Document({}, {(): Place(name, name)}), overrides)
+    source = printable(str(path))
+    return _with_overrides(read_yaml(decode_yaml(read_file(path, source), source), source), overrides)
+
+
+def _with_overrides(document: Document, overrides: Sequence[str]) -> Document:
+    if not isinstance(document.value, dict):
+        received = "nothing" if document.value is None else shown(document.value)
+        message = f"got {received}; expected a mapping of keys to values"
+        raise ConfigError(message, where=document.places[()].value, hint=SMALLEST_FILE)
+    return apply_overrides(document, overrides)
+
+
+def _experiment(document: Document) -> Experiment:
     found: Iterator[Problem] = iter(())
     try:
         experiment = Experiment.model_validate(document.value)

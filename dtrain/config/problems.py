@@ -94,7 +94,7 @@ def remaining_contradictions(error: ValidationError, document: Document) -> Iter
         whole = (one["ctx"]["error"] for one in second.errors() if one["type"] == "value_error" and not one["loc"])
         for found in (one for contradictions in whole for one in contradictions.found):
             if wrong.isdisjoint({found.path[0], *found.beside}):
-                yield _contradiction(found.path, found, document)
+                yield contradiction_problem(found.path, found, document)
 
 
 @dataclass(frozen=True)
@@ -160,18 +160,18 @@ def _target(location: Sequence[str | int]) -> Target:
 def _contradictions(target: Target, complaint: ErrorDetails, document: Document) -> list[Problem]:
     wrong = complaint["ctx"]["error"]
     found = wrong.found if isinstance(wrong, Contradictions) else (wrong,)
-    return [_contradiction((*target.path, *one.path), one, document) for one in found]
+    return [contradiction_problem((*target.path, *one.path), one, document) for one in found]
 
 
-def _contradiction(path: KeyPath, wrong: Contradiction, document: Document) -> Problem:
-    """Says so where the value to blame is one that the user did not write."""
-    if _is_written(path, document):
+def contradiction_problem(path: KeyPath, wrong: Contradiction, document: Document) -> Problem:
+    """Returns what does not fit together; says so where the value to blame is one that the user did not write."""
+    if is_written(path, document):
         return Problem(wrong.message, as_written(path, document).where, wrong.hint)
     message = wrong.message.replace("got ", "got the default ", 1)
     return Problem(message, f"{document.nearest(path).value} {dotted(path)}", wrong.hint)
 
 
-def _is_written(path: KeyPath, document: Document) -> bool:
+def is_written(path: KeyPath, document: Document) -> bool:
     """Whether the value at a path is the user's: an override of one field brings defaults along, without places."""
     value = document.value
     written: KeyPath = ()

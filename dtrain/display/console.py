@@ -161,6 +161,17 @@ def warning(text: str) -> Sentence:
     return Sentence(text, "warning", "yellow")
 
 
+def publish_warnings(warnings: Iterable[str]) -> None:
+    """Prints warnings on stderr.
+
+    Args:
+        warnings: A sentence each.
+    """
+    console = stderr()
+    for one in warnings:
+        console.print(warning(one), crop=False)
+
+
 def _to_plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)

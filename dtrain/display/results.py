@@ -56,7 +56,8 @@ def describe_validation(report: ValidationReport) -> Parts:
             f"{report.parameters:,} parameters; up to {report.steps_per_epoch:,} steps an epoch, "
             f"{report.steps_per_epoch * epochs:,} in all"
         )
-    yield f"# {literal(report.source)} is right"
+    advised = f"; the lesson advises against {len(report.advice)} of its choices" if report.advice else ""
+    yield f"# {literal(report.source)} is right{advised}"
     yield f"# {sizes}"
     for notice in report.notices:
         yield f"# notice: {literal(notice)}"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtrain.config import dump_experiment, load_experiment
+from dtrain.config import dump_experiment, load_advised
+from dtrain.config.advised import Advice
 from dtrain.data.prepare import split_sizes
 from dtrain.spec import NAMED_DATASETS, Experiment
 
@@ -23,6 +24,7 @@ class ValidationReport:
         steps_per_epoch: Batches in an epoch; an upper bound where `dataset.classes` keeps only some images, None where
             only the images can tell.
         notices: What to know about the combination of techniques.
+        advice: What the lesson advises against in it.
     """
 
     source: str
@@ -31,23 +33,26 @@ class ValidationReport:
     parameters: int | None
     steps_per_epoch: int | None
     notices: tuple[str, ...]
+    advice: tuple[Advice, ...]
 
 
-def validate(config: Path | None, overrides: Sequence[str] = ()) -> ValidationReport:
+def validate(config: Path | None, overrides: Sequence[str] = (), *, strict: bool = False) -> ValidationReport:
     """Checks an experiment as `dtrain run` does before it starts.
 
     Args:
         config: The experiment file; None for the default experiment.
         overrides: ``key.path=value`` from the command line.
+        strict: Whether advice that is not followed is an error.
 
     Raises:
         ConfigError: Everything that is wrong with the file or the overrides.
         UsageError: An override is not of the form ``key.path=value``.
     """
-    experiment = load_experiment(config, overrides)
+    experiment, advice = load_advised(config, overrides, strict=strict)
     parameters, steps = _sizes(experiment)
     source = "the default experiment" if config is None else str(config)
-    return ValidationReport(source, experiment, dump_experiment(experiment), parameters, steps, experiment.notices())
+    resolved, notices = dump_experiment(experiment), experiment.notices()
+    return ValidationReport(source, experiment, resolved, parameters, steps, notices, advice)
 
 
 def _sizes(experiment: Experiment) -> tuple[int | None, int | None]:

@@ -1,0 +1,44 @@
+"""What a rule of the linter is: a reason, a fix, and a function that finds where it is not followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dtrain.quoting import KeyPath
+from dtrain.spec import Experiment
+
+Places = tuple[KeyPath, ...]
+"""The value to change, then what it does not go with; no places where the rule is followed."""
+FOLLOWED: Places = ()
+
+ACTIVATION, INITIALIZER, NETWORK, NORMALIZATION = ("activation",), ("initializer",), ("network",), ("normalization",)
+OPTIMIZER, SCHEDULE, BATCH_SIZE, EPOCHS = (
+    ("optimizer",),
+    ("schedule",),
+    ("training", "batch_size"),
+    ("training", "epochs"),
+)
+EARLY_STOPPING, PATIENCE = ("training", "early_stopping"), ("training", "early_stopping", "patience")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One piece of the lesson's advice.
+
+    Args:
+        name: What to call it.
+        reason: Why it matters.
+        fix: What to do instead.
+        check: Finds the places of an experiment that do not follow it.
+    """
+
+    name: str
+    reason: str
+    fix: str
+    check: Callable[[Experiment], Places]
+
+    @classmethod
+    def of(cls, reason: str, fix: str) -> Callable[[Callable[[Experiment], Places]], Rule]:
+        """Returns a decorator that makes a rule of its check, named like the function."""
+        return lambda check: cls(check.__name__, reason, fix, check)

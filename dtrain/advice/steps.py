@@ -1,0 +1,176 @@
+"""Rules on the steps: optimizer, schedule, and when training ends."""
+
+from __future__ import annotations
+
+from dtrain.advice.rule import (
+    ACTIVATION,
+    EARLY_STOPPING,
+    EPOCHS,
+    FOLLOWED,
+    NETWORK,
+    OPTIMIZER,
+    PATIENCE,
+    SCHEDULE,
+    Places,
+    Rule,
+)
+from dtrain.quoting import KeyPath
+from dtrain.spec import DEEP, NAMED_DATASETS, EarlyStopping, Experiment
+from dtrain.techniques.activations import Relu
+from dtrain.techniques.normalizations import BatchNorm, NoNormalization
+from dtrain.techniques.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from dtrain.techniques.schedules import Exponential, OneCycle, Performance, Piecewise
+
+LARGEST_ADAPTIVE_RATE = 0.01
+"""The lesson itself trains Nadam at 0.01; on the sample twice that costs 4 points, and 0.05 more than 20."""
+LARGEST_VELOCITY = 1.0
+"""learning_rate / (1 - momentum), the step that momentum builds up to: on the sample ReLU collapsed at twice this."""
+FEWEST_CYCLE_STEPS = 100
+LONG_TRAINING = 50
+SETTLED_EPOCHS = 5
+"""Shorter trainings are tries, in which no rate need fall."""
+
+
+def _highest_rate(one: Experiment) -> tuple[KeyPath, float]:
+    if isinstance(one.schedule, OneCycle) and one.schedule.maximum:
+        return ("schedule", "maximum"), one.schedule.maximum
+    if isinstance(one.schedule, Piecewise):
+        return ("schedule", "values"), max(one.schedule.values)
+    return ("optimizer", "learning_rate"), one.optimizer.learning_rate
+
+
+def _steps(one: Experiment) -> float | None:
+    """About how many steps the training takes; None where only the images can tell."""
+    known, dataset = NAMED_DATASETS.get(one.dataset.name), one.dataset
+    if known is None:
+        return None
+    images = known.train - (dataset.validation or known.validation)
+    kept = images * len(dataset.classes or range(known.classes)) / known.classes
+    return min(kept, dataset.train_limit or kept) / one.training.batch_size * one.training.epochs
+
+
+def _patience(one: Experiment) -> int | None:
+    stopping = one.training.early_stopping
+    return stopping.patience if stopping else None
+
+
+@Rule.of(
+    "the training ends before the moving statistics have forgotten their first values, so predictions use wrong ones",
+    "lower momentum, or set final_statistics to full_pass",
+)
+def batch_norm_steps(one: Experiment) -> Places:
+    layer, steps = one.normalization, _steps(one)
+    if not isinstance(layer, BatchNorm) or layer.final_statistics != "moving" or steps is None:
+        return FOLLOWED
+    # after n steps a share momentum^n of the first values is left: 5% at three windows
+    return (("normalization", "momentum"), EPOCHS) if steps * (1 - layer.momentum) < 3 else FOLLOWED
+
+
+@Rule.of(
+    "clipping each component turns the gradient: [0.9, 100] becomes [0.9, 1]",
+    "use global_clipnorm, which keeps the direction; or try both",
+)
+def clipvalue(one: Experiment) -> Places:
+    return (("optimizer", "clipvalue"),) if one.optimizer.clipvalue is not None else FOLLOWED
+
+
+@Rule.of(
+    "Adagrad's rate only ever falls, and in deep nets is spent before the training is done",
+    "set optimizer to rmsprop, nadam or sgd with momentum",
+)
+def adagrad_depth(one: Experiment) -> Places:
+    deep = one.network.hidden_layers >= DEEP
+    return (OPTIMIZER, NETWORK) if isinstance(one.optimizer, Adagrad) and deep else FOLLOWED
+
+
+@Rule.of(
+    "its steps are about as large as the rate whatever the gradient, so a rate that suits sgd is too high",
+    "begin at 0.001, or ask `dtrain lr-find`",
+)
+def adaptive_rate(one: Experiment) -> Places:
+    place, rate = _highest_rate(one)
+    adapts = isinstance(one.optimizer, RMSprop | Adam | AdamW | Nadam)
+    plain = isinstance(one.normalization, NoNormalization)
+    return (place, OPTIMIZER) if adapts and plain and rate > LARGEST_ADAPTIVE_RATE else FOLLOWED
+
+
+@Rule.of(
+    "large steps push units where no image activates them: they output 0 for good",
+    "lower the rate, or set activation to elu or leaky_relu",
+)
+def dying_relu(one: Experiment) -> Places:
+    if not isinstance(one.activation, Relu) or not isinstance(one.optimizer, SGD):
+        return FOLLOWED
+    place, rate = _highest_rate(one)
+    momentum = one.optimizer.momentum
+    if momentum and isinstance(one.schedule, OneCycle):
+        momentum = one.schedule.minimum_momentum
+    fast = rate / (1 - momentum) >= LARGEST_VELOCITY
+    return (place, ACTIVATION) if fast and isinstance(one.normalization, NoNormalization) else FOLLOWED
+
+
+@Rule.of(
+    "1cycle is best at its end, when its rate is low, and may be stopped long before",
+    "leave patience out: it is then as long as the training",
+)
+def one_cycle_patience(one: Experiment) -> Places:
+    patience = _patience(one)
+    early = patience is not None and patience < one.training.epochs / 2
+    return (PATIENCE, SCHEDULE, EPOCHS) if early and isinstance(one.schedule, OneCycle) else FOLLOWED
+
+
+@Rule.of(
+    "a cycle of so few steps leaves no time at the high rates, nor at the low ones",
+    "train for more epochs, or set schedule to constant",
+)
+def one_cycle_steps(one: Experiment) -> Places:
+    steps = _steps(one)
+    few = steps is not None and steps < FEWEST_CYCLE_STEPS
+    return (SCHEDULE, EPOCHS) if few and isinstance(one.schedule, OneCycle) else FOLLOWED
+
+
+@Rule.of(
+    "the training ends before the rate is ever reduced",
+    "lower schedule.patience",
+)
+def performance_patience(one: Experiment) -> Places:
+    if not isinstance(one.schedule, Performance) or one.schedule.every_steps is not None:
+        return FOLLOWED
+    own, patience = ("schedule", "patience"), _patience(one)
+    if one.schedule.patience >= one.training.epochs:
+        return (own, EPOCHS)
+    return (own, PATIENCE) if patience is not None and one.schedule.patience >= patience else FOLLOWED
+
+
+@Rule.of(
+    "the rate hardly falls at all, or is next to nothing long before the end",
+    "set decay_epochs to about the number of epochs",
+)
+def exponential_span(one: Experiment) -> Places:
+    if not isinstance(one.schedule, Exponential):
+        return FOLLOWED
+    epochs = one.training.epochs
+    remains = one.schedule.decay_rate ** (epochs / one.schedule.decay_epochs)
+    flat = remains > 0.75 and epochs >= SETTLED_EPOCHS
+    return (("schedule", "decay_epochs"), EPOCHS) if flat or remains < 1e-5 else FOLLOWED
+
+
+@Rule.of(
+    "a long training overfits in the end; early stopping keeps the best epoch at no cost",
+    "leave early_stopping out, which turns it on",
+)
+def no_early_stopping(one: Experiment) -> Places:
+    long = _patience(one) is None and one.training.epochs >= LONG_TRAINING
+    return (EARLY_STOPPING, EPOCHS) if long and not isinstance(one.schedule, OneCycle) else FOLLOWED
+
+
+@Rule.of(
+    "the training ends first, so nothing is ever stopped early",
+    "lower patience or train for more epochs",
+)
+def patience_beyond_end(one: Experiment) -> Places:
+    patience = _patience(one)
+    # the default is not the user's choice, and with 1cycle it means the whole training
+    if patience in (None, EarlyStopping().patience) or isinstance(one.schedule, OneCycle):
+        return FOLLOWED
+    return (PATIENCE, EPOCHS) if patience > one.training.epochs else FOLLOWED
