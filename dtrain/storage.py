@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.errors import EnvironmentProblem, RunConflictError
+from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError
 
 Array = npt.NDArray[Any]
 
@@ -104,6 +104,19 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_new(path: Path, where: str) -> None:
+    """Raises a `UsageError` unless a file can be made at `path` without taking another's place.
+
+    Args:
+        path: The file to make.
+        where: What asks for it, for the message.
+    """
+    if os.path.lexists(path):
+        raise UsageError("got a file that exists; expected a new one", where=where)
+    if not path.parent.is_dir():
+        raise UsageError("got a file in a folder that does not exist", where=where)
 
 
 def write(path: Path, content: bytes) -> None:

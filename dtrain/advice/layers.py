@@ -55,6 +55,7 @@ def unscaled_inputs(one: Experiment) -> Places:
 @Rule.of(
     "SELU only keeps mean 0 and deviation 1 where the inputs have them",
     "set dataset.scaling to standardize",
+    Selu,
 )
 def selu_inputs(one: Experiment) -> Places:
     return (("dataset", "scaling"), ACTIVATION) if _self_normalises(one) and one.dataset.scaling == "unit" else FOLLOWED
@@ -63,6 +64,9 @@ def selu_inputs(one: Experiment) -> Places:
 @Rule.of(
     "SELU only keeps mean and deviation with first weights of variance 1 / fan_in, LeCun's",
     "set initializer to lecun_normal",
+    Selu,
+    LecunNormal,
+    LecunUniform,
 )
 def selu_initializer(one: Experiment) -> Places:
     lecun = isinstance(one.initializer, LecunNormal | LecunUniform) or (
@@ -75,6 +79,7 @@ def selu_initializer(one: Experiment) -> Places:
 @Rule.of(
     "SELU normalises itself: a normalization costs time and takes away what SELU is chosen for",
     "set normalization to none, or activation to elu",
+    Selu,
 )
 def selu_normalization(one: Experiment) -> Places:
     normalised = not isinstance(one.normalization, NoNormalization)
@@ -84,6 +89,8 @@ def selu_normalization(one: Experiment) -> Places:
 @Rule.of(
     "zeros shift SELU's mean and deviation; alpha dropout keeps them",
     "use alpha_dropout",
+    Selu,
+    AlphaDropout,
 )
 def selu_dropout(one: Experiment) -> Places:
     found = _regularizer(one, Dropout)
@@ -93,6 +100,9 @@ def selu_dropout(one: Experiment) -> Places:
 @Rule.of(
     "weights driven to zero no longer have the variance that self-normalisation needs",
     "for a sparse model set activation to elu",
+    Selu,
+    L1,
+    L1L2,
 )
 def selu_sparsity(one: Experiment) -> Places:
     found = _regularizer(one, L1, L1L2)
@@ -102,6 +112,7 @@ def selu_sparsity(one: Experiment) -> Places:
 @Rule.of(
     "what it puts in place of a dropped unit is SELU's lowest value, and strange to other activations",
     "use dropout",
+    AlphaDropout,
 )
 def alpha_dropout(one: Experiment) -> Places:
     found = _regularizer(one, AlphaDropout)
@@ -111,6 +122,10 @@ def alpha_dropout(one: Experiment) -> Places:
 @Rule.of(
     "units that pass half of their inputs halve the variance in every layer; He's first weights make up for it",
     "set initializer to he_normal",
+    Relu,
+    LeakyRelu,
+    Prelu,
+    Rrelu,
 )
 def rectifier_initializer(one: Experiment) -> Places:
     rectifies = isinstance(one.activation, Relu | LeakyRelu | Prelu | Rrelu)
@@ -121,6 +136,7 @@ def rectifier_initializer(one: Experiment) -> Places:
 @Rule.of(
     "one deviation for layers of any size lets the variance grow with the number of inputs: units saturate or explode",
     "set initializer to he_normal, or glorot_uniform for tanh and sigmoid",
+    RandomNormal,
 )
 def unscaled_initializer(one: Experiment) -> Places:
     large = isinstance(one.initializer, RandomNormal) and one.initializer.stddev >= 0.5
@@ -130,6 +146,7 @@ def unscaled_initializer(one: Experiment) -> Places:
 @Rule.of(
     "saturated units pass on almost no gradient, and less in every layer",
     "set activation to elu, or normalization to batch_norm",
+    Sigmoid,
 )
 def saturation(one: Experiment) -> Places:
     saturates = isinstance(one.activation, Sigmoid)
@@ -139,6 +156,7 @@ def saturation(one: Experiment) -> Places:
 @Rule.of(
     "good first weights keep gradients in bounds at the start, and not later in so deep a net",
     "set normalization to batch_norm",
+    NoNormalization,
 )
 def deep_normalization(one: Experiment) -> Places:
     return (NORMALIZATION, NETWORK) if _is_plain_and_deep(one, UNSTEADY) and not _self_normalises(one) else FOLLOWED
@@ -147,6 +165,7 @@ def deep_normalization(one: Experiment) -> Places:
 @Rule.of(
     "the moving statistics are of so few images that they are noise; small batches need more 9s",
     "raise momentum, or set final_statistics to full_pass",
+    BatchNorm,
 )
 def batch_norm_window(one: Experiment) -> Places:
     layer = one.normalization
@@ -159,6 +178,8 @@ def batch_norm_window(one: Experiment) -> Places:
 @Rule.of(
     "rates from 0.1 to 0.5 are useful; above, more is lost than kept",
     "lower the rate; for more regularization add l2",
+    Dropout,
+    AlphaDropout,
 )
 def dropout_rate(one: Experiment) -> Places:
     found = _regularizer(one, Noise)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dtrain.quoting import KeyPath
 from dtrain.spec import Experiment
+from dtrain.techniques.technique import Section
 
 Places = tuple[KeyPath, ...]
 """The value to change, then what it does not go with; no places where the rule is followed."""
@@ -30,15 +31,17 @@ class Rule:
         name: What to call it.
         reason: Why it matters.
         fix: What to do instead.
+        about: The kinds that it is worth reading with.
         check: Finds the places of an experiment that do not follow it.
     """
 
     name: str
     reason: str
     fix: str
+    about: tuple[type[Section], ...]
     check: Callable[[Experiment], Places]
 
     @classmethod
-    def of(cls, reason: str, fix: str) -> Callable[[Callable[[Experiment], Places]], Rule]:
+    def of(cls, reason: str, fix: str, *about: type[Section]) -> Callable[[Callable[[Experiment], Places]], Rule]:
         """Returns a decorator that makes a rule of its check, named like the function."""
-        return lambda check: cls(check.__name__, reason, fix, check)
+        return lambda check: cls(check.__name__, reason, fix, about, check)

@@ -57,6 +57,7 @@ def _patience(one: Experiment) -> int | None:
 @Rule.of(
     "the training ends before the moving statistics have forgotten their first values, so predictions use wrong ones",
     "lower momentum, or set final_statistics to full_pass",
+    BatchNorm,
 )
 def batch_norm_steps(one: Experiment) -> Places:
     layer, steps = one.normalization, _steps(one)
@@ -77,6 +78,7 @@ def clipvalue(one: Experiment) -> Places:
 @Rule.of(
     "Adagrad's rate only ever falls, and in deep nets is spent before the training is done",
     "set optimizer to rmsprop, nadam or sgd with momentum",
+    Adagrad,
 )
 def adagrad_depth(one: Experiment) -> Places:
     deep = one.network.hidden_layers >= DEEP
@@ -86,6 +88,10 @@ def adagrad_depth(one: Experiment) -> Places:
 @Rule.of(
     "its steps are about as large as the rate whatever the gradient, so a rate that suits sgd is too high",
     "begin at 0.001, or ask `dtrain lr-find`",
+    RMSprop,
+    Adam,
+    AdamW,
+    Nadam,
 )
 def adaptive_rate(one: Experiment) -> Places:
     place, rate = _highest_rate(one)
@@ -97,6 +103,7 @@ def adaptive_rate(one: Experiment) -> Places:
 @Rule.of(
     "large steps push units where no image activates them: they output 0 for good",
     "lower the rate, or set activation to elu or leaky_relu",
+    Relu,
 )
 def dying_relu(one: Experiment) -> Places:
     if not isinstance(one.activation, Relu) or not isinstance(one.optimizer, SGD):
@@ -112,6 +119,7 @@ def dying_relu(one: Experiment) -> Places:
 @Rule.of(
     "1cycle is best at its end, when its rate is low, and may be stopped long before",
     "leave patience out: it is then as long as the training",
+    OneCycle,
 )
 def one_cycle_patience(one: Experiment) -> Places:
     patience = _patience(one)
@@ -122,6 +130,7 @@ def one_cycle_patience(one: Experiment) -> Places:
 @Rule.of(
     "a cycle of so few steps leaves no time at the high rates, nor at the low ones",
     "train for more epochs, or set schedule to constant",
+    OneCycle,
 )
 def one_cycle_steps(one: Experiment) -> Places:
     steps = _steps(one)
@@ -132,6 +141,7 @@ def one_cycle_steps(one: Experiment) -> Places:
 @Rule.of(
     "the training ends before the rate is ever reduced",
     "lower schedule.patience",
+    Performance,
 )
 def performance_patience(one: Experiment) -> Places:
     if not isinstance(one.schedule, Performance) or one.schedule.every_steps is not None:
@@ -145,6 +155,7 @@ def performance_patience(one: Experiment) -> Places:
 @Rule.of(
     "the rate hardly falls at all, or is next to nothing long before the end",
     "set decay_epochs to about the number of epochs",
+    Exponential,
 )
 def exponential_span(one: Experiment) -> Places:
     if not isinstance(one.schedule, Exponential):

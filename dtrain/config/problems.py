@@ -230,24 +230,31 @@ def _expected(path: KeyPath, schema: Schema) -> str:
         return f"one of {kinds}, or a mapping with kind" if takes_name else f"a list, or a mapping with kind {kinds}"
     if "properties" in inner and takes_name:
         return "a name or a mapping"
-    return _in_words(schema)
+    return in_words(schema)
 
 
-def _in_words(schema: Schema, *, plural: bool = False) -> str:
+def explanation(schema: Schema) -> str:
+    """Returns what a field is for, where its name does not say it all, and what it may be."""
+    words, description = in_words(schema), schema.get("description")
+    return f"{description} ({words})" if description else words
+
+
+def in_words(schema: Schema, *, plural: bool = False) -> str:
+    """Returns in words what a schema allows, such as ``a number greater than 0``."""
     if "anyOf" in schema:
-        return ", or ".join(_in_words(one) for one in schema["anyOf"])
+        return ", or ".join(in_words(one) for one in schema["anyOf"])
     if "$ref" in schema:
-        return _in_words(resolved(schema))
+        return in_words(resolved(schema))
     if "enum" in schema:
         return f"one of {', '.join(map(repr, schema['enum']))}"
     if "items" in schema:
-        return _list_in_words(schema)
+        return _listin_words(schema)
     bounds = [f"{word} {schema[bound]}" for bound, word in _BOUNDS.items() if bound in schema]
     return " ".join([_NOUNS[schema["type"]][plural], " and ".join(bounds)]).strip()
 
 
-def _list_in_words(schema: Schema) -> str:
+def _listin_words(schema: Schema) -> str:
     number = f" of {schema['minItems']} or more" if "minItems" in schema else ""
     if "type" in schema["items"] and "enum" not in schema["items"]:
-        return f"a list{number or ' of'} {_in_words(schema['items'], plural=True)}"
+        return f"a list{number or ' of'} {in_words(schema['items'], plural=True)}"
     return f"a list{number}, each {_expected((0,), schema['items'])}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from dtrain.quoting import KeyPath
 from dtrain.spec import Experiment
+from dtrain.techniques.technique import Section
 
 Schema = Mapping[str, Any]
 
@@ -44,20 +46,39 @@ def every_key() -> tuple[KeyPath, ...]:
 
 
 @cache
+def families() -> Mapping[str, Schema]:
+    """Returns the schema that chooses a kind, of every key that has kinds."""
+    entries = {key: entry(field) for key, field in experiment_schema()["properties"].items()}
+    return {key: one for key, one in entries.items() if "discriminator" in one}
+
+
+@cache
 def every_kind() -> tuple[tuple[str, str], ...]:
     """Returns every kind with the key of its family."""
-    families = {key: _entry(field) for key, field in experiment_schema()["properties"].items()}
-    return tuple((kind, key) for key, one in families.items() if "discriminator" in one for kind in kinds_of(one))
+    return tuple((kind, key) for key, one in families().items() for kind in kinds_of(one))
 
 
-def _entry(schema: Schema) -> Schema:
-    """The schema of one entry where a list is expected, and otherwise of the value itself."""
+def family_summary(key: str) -> str:
+    """Returns what a family is: the first line of the module that its kinds are written in."""
+    section = next(_sections(Experiment.model_fields[key].annotation))
+    return (sys.modules[section.__module__].__doc__ or "").partition("\n")[0]
+
+
+def _sections(annotation: object) -> Iterator[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections(inner)
+
+
+def entry(schema: Schema) -> Schema:
+    """Returns the schema of one entry where a list is expected, and otherwise of the value itself."""
     inner = resolved(schema)
     return resolved(inner["items"]) if "items" in inner else inner
 
 
 def _keys(schema: Schema, path: KeyPath) -> Iterator[KeyPath]:
-    inner = _entry(schema)
+    inner = entry(schema)
     for section in kinds_of(inner).values() if "discriminator" in inner else (inner,):
         for name, field in section.get("properties", {}).items():
             if name != "kind":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import yaml
@@ -16,6 +17,19 @@ def write_yaml(values: Mapping[str, object]) -> str:
         values: Strings, numbers, booleans and None, in dicts and lists.
     """
     return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_line(key: str, value: object) -> str:
+    """Returns a key and its value as one line of YAML, without its end.
+
+    Args:
+        key: The key.
+        value: Strings, numbers, booleans and None, in dicts and lists.
+    """
+    text = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=math.inf
+    )
+    return f"{key}: {text.rstrip().removesuffix('...').rstrip()}"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -17,7 +17,7 @@ from dtrain.run_interface import RunObserver, RunOptions
 from dtrain.runs import RATES, RunFolder, check_run, create_run
 from dtrain.session import Session, status_of
 from dtrain.spec import Experiment
-from dtrain.storage import replace_file
+from dtrain.storage import check_new, replace_file
 from dtrain.techniques.schedules import Constant
 
 PICTURE = "lr_find.png"
@@ -139,7 +139,7 @@ def lr_find(
         DtrainError: Data, environment or run folder do not allow it.
     """
     if write is not None:
-        _check_new(write)
+        check_new(write, f"--write {write}")
     check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
     from dtrain.plots import plot_rates
@@ -185,13 +185,6 @@ def search_curves(
         losses = session.range_test(experiment.model_copy(update={"seed": seed}), search.rates)
         curves.append(read_curve(losses, search.rates, seed))
     return tuple(curves)
-
-
-def _check_new(path: Path) -> None:
-    if path.exists():
-        raise UsageError("got a file that exists; expected a new one", where=f"--write {path}")
-    if not path.parent.is_dir():
-        raise UsageError("got a file in a folder that does not exist", where=f"--write {path}")
 
 
 def _write_experiment(experiment: Experiment, path: Path) -> None:

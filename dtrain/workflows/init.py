@@ -1,0 +1,65 @@
+"""`dtrain init` and `dtrain schema`: a file to start from, and what editors check it against."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtrain.config.editor_schema import editor_schema
+from dtrain.config.files import SUFFIXES
+from dtrain.config.template import template
+from dtrain.errors import UsageError
+from dtrain.storage import check_new
+
+SCHEMA = "experiment.schema.json"
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The files to start from.
+
+    Args:
+        experiment: The experiment file.
+        schema: The schema for editors, beside it.
+        outdated: Whether a schema of another version of dtrain was there, and was left alone.
+    """
+
+    experiment: Path
+    schema: Path
+    outdated: bool
+
+
+def init(path: Path) -> Beginning:
+    """Writes the default experiment, with comments, and the schema for editors beside it; overwrites nothing.
+
+    Args:
+        path: The experiment file to make.
+
+    Raises:
+        UsageError: The file exists, its folder does not, or its name is not that of a YAML file.
+    """
+    if path.suffix not in SUFFIXES:
+        message = f"expected a name that ends in {' or '.join(SUFFIXES)}"
+        raise UsageError(message, where=str(path), hint=f"such as {path.name}{SUFFIXES[0]}")
+    check_new(path, str(path))
+    schema = path.with_name(SCHEMA)
+    if not schema.exists():
+        _write_new(schema, schema_text())
+    _write_new(path, template(path.name, SCHEMA))
+    return Beginning(path, schema, outdated=schema.read_text(encoding="utf-8", errors="replace") != schema_text())
+
+
+def schema_text() -> str:
+    """Returns the JSON schema of an experiment file, for editors."""
+    return json.dumps(editor_schema(), indent=2) + "\n"
+
+
+def _write_new(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
