@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +11,31 @@ from typing import Annotated, Literal
 import typer
 
 from dtrain import __version__
+from dtrain.completion import complete_configuration, complete_family, complete_run
 from dtrain.endings import explain, open_missing_streams, signals_unwind
 from dtrain.errors import PartialFailure, UsageError
 
 app = typer.Typer(
     help="Which deep-net training technique works on my data, how sure are we, and why?",
-    add_completion=False,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+COMPLETION = "_DTRAIN_COMPLETE"
+"""Set by the shell when it asks what to offer."""
+
 Configuration = Annotated[
     list[str] | None,
-    typer.Argument(metavar="CONFIG|KEY=VALUE", help="Experiment file (a default one if left out), then changes."),
+    typer.Argument(
+        metavar="CONFIG|KEY=VALUE",
+        help="Experiment file (a default one if left out), then changes.",
+        autocompletion=complete_configuration,
+    ),
 ]
-Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Name or path of a run; the latest if left out.")]
+Run = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help="Name or path of a run; the latest if left out.", autocompletion=complete_run),
+]
 RunsDir = Annotated[Path, typer.Option(help="Folder of all run folders.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu:N.")]
 DataDir = Annotated[
@@ -132,6 +143,43 @@ def validate_command(configuration: Configuration = None, strict: Strict = False
     publish(report, describe_validation, as_json=as_json)
 
 
+@app.command("init")
+def init_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to make.")] = Path("experiment.yaml"),
+    as_json: Json = False,
+) -> None:
+    """Write the default experiment, every key explained, and a schema for editors; overwrite nothing."""
+    from dtrain.display.console import publish
+    from dtrain.display.vocabulary import describe_beginning
+    from dtrain.workflows.init import init
+
+    publish(init(file), describe_beginning, as_json=as_json)
+
+
+@app.command("schema")
+def schema_command() -> None:
+    """Print the JSON schema of an experiment file, for editors."""
+    from dtrain.workflows.init import schema_text
+
+    print(schema_text(), end="", flush=True)
+
+
+@app.command("techniques")
+def techniques_command(
+    family: Annotated[
+        str | None,
+        typer.Argument(metavar="FAMILY", help="All in brief if left out.", autocompletion=complete_family),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Explain what an experiment file can name: kinds, fields, defaults and the lesson's advice."""
+    from dtrain.display.console import publish
+    from dtrain.display.vocabulary import describe_techniques
+    from dtrain.workflows.techniques import techniques
+
+    publish(techniques(family), describe_techniques, as_json=as_json)
+
+
 @app.command("show")
 def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Json = False) -> None:
     """Show a run, also while it is still going on."""
@@ -228,6 +276,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command = typer.main.get_command(app)
     try:
+        if COMPLETION in os.environ:
+            command(prog_name="dtrain")
         # the parser empties the list that it is given
         with signals_unwind(), command.make_context("dtrain", list(given)) as context:
             command.invoke(context)

@@ -13,6 +13,7 @@ ROOT = Path(dtrain.__file__).parent
 FROM_DOOR_TO_CELLAR = [
     "__main__",
     "cli",
+    "completion",
     "endings",
     "display",
     "workflows",

@@ -290,11 +290,11 @@ print(codes, sorted(loaded), file=sys.stderr)
 
 
 def test_quick_commands_and_config_errors_do_without_tensorflow() -> None:
-    commands = ["--help", "run --help", "validate", "run seed=x", "run nothing.yaml", "show", "data", "run --device x"]
+    commands = ["--help", "run --help", "validate", "techniques", "schema", "init", "run seed=x", "run nothing.yaml", "show", "data", "run --device x"]
     finished = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *commands], capture_output=True, text=True, check=True
     )
-    assert finished.stderr.splitlines()[-1] == "[0, 0, 0, 3, 3, 2, 0, 2] []"
+    assert finished.stderr.splitlines()[-1] == "[0, 0, 0, 0, 0, 0, 3, 3, 2, 0, 2] []"
 
 
 def test_help_does_without_numpy_and_pydantic() -> None:

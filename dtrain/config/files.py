@@ -44,6 +44,12 @@ def read_file(path: Path, source: str) -> bytes:
         raise ConfigError(message, where=source, hint=_hint(path, files)) from None
 
 
+def files_beginning(text: str) -> list[str]:
+    """Returns the experiment files that may be meant by the beginning of a path."""
+    folders = dict.fromkeys((os.path.dirname(text), USUAL_FOLDER))
+    return [file for folder in folders for file in _experiment_files(folder) if file.startswith(text)]
+
+
 def _hint(path: Path, files: list[str]) -> str:
     if str(path) in NAMED_DATASETS or (path.is_dir() and not files):
         return _dataset_hint(path)

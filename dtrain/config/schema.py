@@ -42,7 +42,16 @@ def takes_number(schema: Schema) -> bool:
 @cache
 def every_key() -> tuple[KeyPath, ...]:
     """Returns the path of every key but `kind`, of every kind, without the indices of lists."""
-    return tuple(dict.fromkeys(_keys(experiment_schema(), ())))
+    return tuple(dict.fromkeys(path for path, _ in _fields(experiment_schema(), ())))
+
+
+def schemas_at(path: KeyPath) -> tuple[Schema, ...]:
+    """Returns what may stand at a key, in each of the kinds that have it.
+
+    Args:
+        path: One of `every_key()`.
+    """
+    return tuple(entry(schema) for one, schema in _fields(experiment_schema(), ()) if one == path)
 
 
 @cache
@@ -77,10 +86,10 @@ def entry(schema: Schema) -> Schema:
     return resolved(inner["items"]) if "items" in inner else inner
 
 
-def _keys(schema: Schema, path: KeyPath) -> Iterator[KeyPath]:
+def _fields(schema: Schema, path: KeyPath) -> Iterator[tuple[KeyPath, Schema]]:
     inner = entry(schema)
     for section in kinds_of(inner).values() if "discriminator" in inner else (inner,):
         for name, field in section.get("properties", {}).items():
             if name != "kind":
-                yield (*path, name)
-                yield from _keys(field, (*path, name))
+                yield (*path, name), field
+                yield from _fields(field, (*path, name))
