@@ -43,7 +43,7 @@ def _overview(family: Family) -> RenderableType:
     table.add_column(overflow="fold")
     for kind in family.kinds:
         table.add_row(kind.kind, literal(kind.summary))
-    return Padding(table, INDENT)
+    return Padding(table, INDENT, expand=False)
 
 
 def _describe_kind(kind: Kind) -> Iterator[RenderableType]:
@@ -51,11 +51,11 @@ def _describe_kind(kind: Kind) -> Iterator[RenderableType]:
     yield Text(kind.kind, "bold")
     for text in (kind.summary, kind.details):
         if text:
-            yield Padding(Text(literal(text)), INDENT)
+            yield Padding(Text(literal(text)), INDENT, expand=False)
     if kind.fields:
-        yield Padding(_fields(kind), INDENT)
+        yield Padding(_fields(kind), INDENT, expand=False)
     for one in kind.advice:
-        yield Padding(Text.assemble(("lesson: ", "cyan"), literal(one)), INDENT)
+        yield Padding(Text.assemble(("lesson: ", "cyan"), literal(one)), INDENT, expand=False)
     for line in kind.yaml.split("\n"):
         yield f"  {literal(line)}"
 
