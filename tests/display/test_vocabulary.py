@@ -29,7 +29,10 @@ def test_the_overview_has_a_line_for_every_kind(
     assert max(map(len, lines)) <= int(columns)
 
 
-def test_a_family_shows_fields_advice_and_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_family_shows_fields_advice_and_yaml(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["techniques", "activation"]) == 0
     out = capsys.readouterr().out
     assert "  negative_slope  0.2      a number of at least 0" in out
