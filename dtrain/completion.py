@@ -69,4 +69,5 @@ def _values(key: str) -> list[str]:
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
-    return [one for one in names if one.startswith(incomplete)]
+    # the shell would obey what is not printable
+    return [one for one in names if one.startswith(incomplete) and one.isprintable()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def test_runs_are_those_of_the_runs_dir(monkeypatch: pytest.MonkeyPatch, capsys:
         create_run(Path(folder), name=name, stem="x").write_status("completed")
     assert offered(["show", "he"], monkeypatch, capsys) == ["here-1"]
     assert offered(["evaluate", "--runs-dir", "elsewhere", ""], monkeypatch, capsys) == ["here-2"]
+
+
+def test_a_name_that_would_steer_the_terminal_is_not_offered(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    create_run(Path("runs"), name="here-1", stem="x").write_status("completed")
+    shutil.copytree("runs/here-1", "runs/here\x1b[2J")
+    assert offered(["show", "he"], monkeypatch, capsys) == ["here-1"]
 
 
 def test_zsh_asks_for_a_whole_argument(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -21,7 +21,7 @@ from dtrain.quoting import clipped, printable, shown
 from dtrain.spec import NAMED_DATASETS, Experiment
 
 MAXIMUM_PROBLEMS = 50
-SMALLEST_FILE = "every key is optional; the smallest file is `seed: 42`"
+SMALLEST_FILE = "every key is optional; the smallest file is `seed: 42`, and `dtrain init` writes a whole one"
 
 
 def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:
