@@ -324,8 +324,9 @@ HEAD = f"""\
 # The lesson's results, ours beside them
 
 Made by `python -m tests.benchmarks.lesson` on the full Fashion-MNIST set: {SEEDS} seeds from 42, 55,000 training
-images, the first 5,000 held out for validation, the model after the last epoch. A published number is one training with one
-seed. *Agrees* says whether it lies where one more of our seeds would be expected, in the 95% prediction interval of our
+images, the first 5,000 held out for validation, the model after the last epoch. A published number is one training
+with one seed. *Agrees* says whether it lies where one more of our seeds would be expected, in the 95% prediction
+interval of our
 {SEEDS} seeds (Student's t).
 
 | row | setting | published | ours, mean (95% interval) | one more seed | agrees | test: published, ours | remark |
