@@ -63,7 +63,7 @@ def main() -> None:
 
 def _epochs_of(experiment: Experiment, data: Data) -> tuple[list[float], list[float]]:
     """Returns seconds per epoch of `model.fit` and of dtrain, second epoch on."""
-    fit, ours = _fit_epoch(experiment, data), _our_epoch(experiment, data)
+    fit, ours = fit_epoch(experiment, data), our_epoch(experiment, data)
     pairs = [(_seconds(fit), _seconds(ours)) for _ in range(EPOCHS)][1:]
     return [one for one, _ in pairs], [other for _, other in pairs]
 
@@ -74,7 +74,8 @@ def _seconds(epoch: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _fit_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
+def fit_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
+    """Returns what trains an epoch with `model.fit`."""
     import keras
 
     from dtrain.model import build_model, stock_model
@@ -87,7 +88,8 @@ def _fit_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
     return lambda: model.fit(images, data.train.labels, batch_size=experiment.training.batch_size, verbose=0)
 
 
-def _our_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
+def our_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
+    """Returns what trains an epoch with dtrain's engine."""
     from dtrain.engine import Engine, choose_compiler
     from dtrain.model import build_model
 
