@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ def test_there_are_configs() -> None:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_a_config_is_right_and_opens_with_its_command(path: Path) -> None:
+def test_a_config_is_right_and_opens_with_its_command_and_its_measured_result(path: Path) -> None:
     load_experiment(path)
-    assert path.read_text().splitlines()[0] == f"# dtrain run configs/{path.name}"
+    command, result, *_ = path.read_text().splitlines()
+    assert command == f"# dtrain run configs/{path.name}"
+    assert re.fullmatch(r"# Test accuracy 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\): mean .* of 6 seeds from 42.*", result)
