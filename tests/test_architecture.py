@@ -24,6 +24,7 @@ FROM_DOOR_TO_CELLAR = [
     "plots",
     "training",
     "rate_rules",
+    "bases",
     "runs",
     "run_names",
     "storage",

@@ -1,0 +1,66 @@
+"""Model files that somebody else made, loaded without running anything that is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dtrain.bases.files import read_model_file, run_behind
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A trained model to build on.
+
+    Args:
+        model: From scaled images to the model's outputs; of stock Keras layers, uncompiled, without penalties.
+        path: The file.
+        digest: SHA-256 of the bytes that were checked and loaded.
+        input_shape: Of one image.
+        classes: How many the output tells apart.
+        scaling: ``kind`` and ``dataset`` of the dtrain run that made the file; None where no run says how the images
+            were scaled.
+    """
+
+    model: keras.Model
+    path: Path
+    digest: str
+    input_shape: tuple[int, ...]
+    classes: int
+    scaling: dict[str, Any] | None
+
+
+def load_base(path: Path) -> Base:
+    """Loads a model without running anything that its file holds.
+
+    The bytes are read once. HDF5 is parsed in a process of its own, which a damaged file may crash; the architecture is
+    built anew from an allow list of layers and plain numbers, after its size is known; then the arrays are filled in.
+
+    Args:
+        path: An .h5 file of Keras 2 or 3, a .keras file, or the folder of a dtrain run.
+
+    Raises:
+        ModelFileError: The file is missing, damaged, no model, unsafe or too large; the message names the layer.
+    """
+    file = read_model_file(path)
+    run = run_behind(file.path)
+    from dtrain.bases.architecture import read_architecture
+    from dtrain.bases.building import build
+    from dtrain.bases.contents import read_contents
+
+    contents = read_contents(file)
+    model = build(read_architecture(contents.configuration, file.path), contents, file.path)
+    outputs = model.output_shape[-1]
+    return Base(
+        model=model,
+        path=file.path,
+        digest=hashlib.sha256(file.content).hexdigest(),
+        input_shape=tuple(model.input_shape[1:]),
+        classes=2 if outputs == 1 else outputs,
+        scaling=run,
+    )
