@@ -39,6 +39,7 @@ FROM_DOOR_TO_CELLAR = [
     "spec",
     "techniques",
     "keras_objects",
+    "significance",
     "statistics",
     "errors",
     "quoting",

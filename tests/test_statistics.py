@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dtrain.statistics import Interval, mean_interval, t_quantile, wilson_interval
+from dtrain.statistics import Interval, mean_interval, t_quantile, t_two_sided, wilson_interval
 
 PROBABILITIES = [1e-6, 0.025, 0.3, 0.501, 0.75, 0.9, 0.975, 0.995, 0.9999, 1 - 1e-6]
 
 
-@pytest.mark.parametrize("degrees_of_freedom", [*range(1, 201), 999, 1000, 1001, 10_000, 10**9])
-def test_t_quantile_equals_scipy(degrees_of_freedom: int) -> None:
+@pytest.mark.parametrize("degrees_of_freedom", [*range(1, 201), 1.3, 7.25, 999, 1000, 1001, 10_000, 10**9])
+def test_t_quantile_equals_scipy(degrees_of_freedom: float) -> None:
     ours = [t_quantile(probability, degrees_of_freedom) for probability in PROBABILITIES]
     np.testing.assert_allclose(ours, stats.t.ppf(PROBABILITIES, degrees_of_freedom), rtol=1e-9)
+
+
+@pytest.mark.parametrize("degrees_of_freedom", [1, 1.3, 2, 4.7, 10, 99.5, 1000, 100_000])
+def test_t_two_sided_equals_scipy(degrees_of_freedom: float) -> None:
+    values = [0, 1e-9, 0.1, 1, -2, 5, 12]
+    ours = [t_two_sided(value, degrees_of_freedom) for value in values]
+    np.testing.assert_allclose(ours, 2 * stats.t.sf(np.abs(values), degrees_of_freedom), rtol=1e-8)
 
 
 def test_t_quantile_with_one_degree_is_the_cauchy_quantile() -> None:
@@ -75,6 +82,7 @@ def test_equal_values_have_an_interval_without_width() -> None:
         lambda: mean_interval([1.0], confidence=0.0),
         lambda: t_quantile(1.0, 3),
         lambda: t_quantile(0.9, 0),
+        lambda: t_two_sided(1.0, 0.5),
     ],
 )
 def test_impossible_arguments_are_refused(call: Callable[[], object]) -> None:
