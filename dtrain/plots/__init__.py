@@ -1,4 +1,4 @@
-"""Results to pictures: the only module that draws, on figures of its own, without pyplot and its global state."""
+"""Results to pictures: how training went, what a model confuses, and which learning rate is safe."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from dtrain.plots.canvas import (
+    MARGINS,
+    PLAIN,
+    TRAINING,
+    VALIDATION,
+    Array,
+    empty_figure,
+    label_axes,
+    save,
+    shorten,
+)
 from dtrain.rate_rules import Curve, Suggestion
-from dtrain.storage import replace_file
 
-Array = npt.NDArray[Any]
-
-DOTS_PER_INCH = 100
-MARGINS = {"w_pad": 0.08, "h_pad": 0.08}
-"""In inches."""
-PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
-"""Names and titles are shown as they are: a dollar sign begins no formula."""
-TRAINING: dict[str, Any] = {"color": "#1f4e79", "linestyle": "-", "linewidth": 1.8, "markersize": 5}
-VALIDATION: dict[str, Any] = {"color": "#d95f02", "linestyle": "--", "linewidth": 1.8, "markersize": 5}
 BEST: dict[str, Any] = {"color": "black", "marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none"}
 RAW: dict[str, Any] = {"color": "#a9bcd0", "linestyle": "-", "linewidth": 0.7}
 MARKED_EPOCHS = 30
@@ -36,7 +36,6 @@ COUNTED_CLASSES = 30
 """Up to so many classes the cells have room for counts."""
 FEWEST_COLUMNS, GALLERY_COLUMNS, GALLERY_IMAGES = 3, 6, 24
 CAPTION_WIDTH = 24
-TITLE_LETTERS_PER_INCH = 7
 RULE_STYLES = {
     "steepest": ("steepest descent", "#1b9e77", "v"),
     "minimum": ("minimum / 10", "#d95f02", "s"),
@@ -56,7 +55,7 @@ def plot_curves(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array]
         path: The file; replaced as a whole.
         title: What stands above.
     """
-    _save(curves_figure(metrics, steps, title), path)
+    save(curves_figure(metrics, steps, title), path)
 
 
 def plot_confusion(matrix: Array, class_names: Sequence[str], path: Path, title: str) -> None:
@@ -68,7 +67,7 @@ def plot_confusion(matrix: Array, class_names: Sequence[str], path: Path, title:
         path: The file; replaced as a whole.
         title: What stands above.
     """
-    _save(confusion_figure(matrix, class_names, title), path)
+    save(confusion_figure(matrix, class_names, title), path)
 
 
 def plot_gallery(images: Array, captions: Sequence[Sequence[str]], path: Path, title: str) -> None:
@@ -80,7 +79,7 @@ def plot_gallery(images: Array, captions: Sequence[Sequence[str]], path: Path, t
         path: The file; replaced as a whole.
         title: What stands above.
     """
-    _save(gallery_figure(images, captions, title), path)
+    save(gallery_figure(images, captions, title), path)
 
 
 def plot_rates(curves: Sequence[Curve], rates: Array, found: Suggestion, path: Path, title: str) -> None:
@@ -93,12 +92,12 @@ def plot_rates(curves: Sequence[Curve], rates: Array, found: Suggestion, path: P
         path: The file; replaced as a whole.
         title: What stands above.
     """
-    _save(rates_figure(curves, rates, found, title), path)
+    save(rates_figure(curves, rates, found, title), path)
 
 
 def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], title: str) -> Figure:
     """Returns the picture of `plot_curves`: loss, accuracy, learning rate, and momentum or gradient norm."""
-    figure = _empty_figure(11, 8, title)
+    figure = empty_figure(11, 8, title)
     figure.set_layout_engine("constrained", **MARGINS)
     panels = figure.subplots(2, 2)
     _draw_epochs(panels[0, 0], metrics, "loss", "cross-entropy loss")
@@ -115,7 +114,7 @@ def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Arra
 
 def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title: str) -> Figure:
     """Returns the picture of `plot_rates`."""
-    figure = _empty_figure(11, 7, title)
+    figure = empty_figure(11, 7, title)
     figure.set_layout_engine("constrained", **MARGINS)
     axes = figure.subplots()
     axes.set_xscale("log")
@@ -131,11 +130,11 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
     if found.rate is not None:
         axes.axvline(found.rate, color="black", linestyle="--", label=f"suggestion {found.rate:.2g}")
     else:
-        axes.set_title(_shorten(f"no suggestion: {found.reason}", 120), fontsize=11, **PLAIN)
+        axes.set_title(shorten(f"no suggestion: {found.reason}", 120), fontsize=11, **PLAIN)
     starts = [curve.smoothed[0] for curve in curves if len(curve.smoothed)]
     if starts:
         axes.set_ylim(0, LOSS_HEADROOM * max(starts))
-    _label(axes, "learning rate (log scale)", "cross-entropy loss of the batch")
+    label_axes(axes, "learning rate (log scale)", "cross-entropy loss of the batch")
     axes.legend(loc="best")
     return figure
 
@@ -163,7 +162,7 @@ def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> F
     """Returns the picture of `plot_confusion`: counts in the cells, coloured by their share of the true class."""
     classes = len(class_names)
     side = float(np.clip(3.2 + 0.6 * classes, 6, 16))
-    figure = _empty_figure(side + 1, side, title)
+    figure = empty_figure(side + 1, side, title)
     figure.set_layout_engine("compressed", **MARGINS)
     axes = figure.subplots()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -174,7 +173,7 @@ def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> F
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     shown = range(0, classes, -(-classes // COUNTED_CLASSES))
-    names = [_shorten(class_names[index], LONGEST_NAME) for index in shown]
+    names = [shorten(class_names[index], LONGEST_NAME) for index in shown]
     axes.set_xticks(shown, names, rotation=45, ha="right", rotation_mode="anchor", **PLAIN)
     axes.set_yticks(shown, names, **PLAIN)
     if classes <= COUNTED_CLASSES:
@@ -190,7 +189,7 @@ def gallery_figure(images: Array, captions: Sequence[Sequence[str]], title: str)
     columns = min(GALLERY_COLUMNS, max(shown, FEWEST_COLUMNS))
     rows = max(-(-shown // columns), 1)
     width, height = 1.85 * columns, 2.3 * rows + 0.5
-    figure = _empty_figure(width, height, title)
+    figure = empty_figure(width, height, title)
     # An automatic layout would make room for long captions at the cost of the images.
     figure.subplots_adjust(0.1 / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.5 / height, wspace=0.1, hspace=0.35)
     for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
@@ -210,7 +209,7 @@ def _draw_epochs(axes: Axes, metrics: Sequence[Mapping[str, Any]], measure: str,
     axes.plot(epochs, [one[f"val_{measure}"] for one in metrics], label="validation", marker=marker, **VALIDATION)
     axes.plot(best["epoch"], best[f"val_{measure}"], label=f"lowest validation loss: epoch {best['epoch']}", **BEST)
     axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-    _label(axes, "epoch", label)
+    label_axes(axes, "epoch", label)
     axes.legend(loc="best")
 
 
@@ -224,15 +223,7 @@ def _draw_steps(axes: Axes, values: Array, label: str, *, logarithmic: bool, smo
     if logarithmic and np.any(values > 0):
         axes.set_yscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    _label(axes, "step", label)
-
-
-def _label(axes: Axes, x: str, y: str) -> None:
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    label_axes(axes, "step", label)
 
 
 def _span(values: Array) -> float:
@@ -241,27 +232,5 @@ def _span(values: Array) -> float:
     return float(positive.max() / np.quantile(positive, 0.1)) if positive.size else 1.0
 
 
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _shorten(text: str, width: int) -> str:
-    """Cuts out the middle: names that begin alike often end differently."""
-    text = _printable(text)
-    head = width // 2
-    return text if len(text) <= width else f"{text[:head]}…{text[head + 1 - width :]}"
-
-
 def _caption(lines: Sequence[str]) -> str:
-    return "\n".join(_shorten(line, CAPTION_WIDTH) for line in lines)
-
-
-def _empty_figure(width: float, height: float, title: str) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
-    figure.suptitle(_shorten(title, int(TITLE_LETTERS_PER_INCH * width)), fontsize=14, **PLAIN)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replace_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)
+    return "\n".join(shorten(line, CAPTION_WIDTH) for line in lines)
