@@ -217,6 +217,58 @@ def evaluate_command(
     publish(report, describe_evaluation, as_json=as_json)
 
 
+@app.command("mc-predict")
+def mc_predict_command(
+    target: Annotated[
+        str | None, typer.Argument(metavar="RUN|MODEL", help="A run, the latest if left out, or a .keras or .h5 file.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Passes with dropout for each image.")] = 100,
+    split: Annotated[Literal["test", "validation"] | None, typer.Option(help="Which images; test if left out.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An .npz file with images, and labels if there are any.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seeds the masks.")] = 42,
+    dataset: Annotated[str | None, typer.Option(help="For a model file: the data set it was trained on.")] = None,
+    scaling: Annotated[
+        Literal["unit", "standardize", "none"] | None, typer.Option(help="For a model file: how images were scaled.")
+    ] = None,
+    index: Annotated[int | None, typer.Option(help="Show this image with dropout off and on.")] = None,
+    save_model: Annotated[bool, typer.Option("--save-model", help="Write the model with dropout always on.")] = False,
+    save_passes: Annotated[bool, typer.Option("--save-passes", help="Write the probabilities of each pass.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the new folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict with dropout on, many times (Monte Carlo dropout), and say whether their mean can be trusted."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("looking for the model")
+        from dtrain.display.uncertainty import describe_mc
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.mc_predict import mc_predict
+        from dtrain.workflows.stochastic_source import Request
+
+        request = Request(
+            target,
+            samples,
+            split,
+            images,
+            seed,
+            dataset,
+            scaling,
+            index,
+            save_model=save_model,
+            save_passes=save_passes,
+        )
+        report = mc_predict(request, RunOptions(runs_dir, name, "", device, data_dir), observer)
+    publish(report, describe_mc, as_json=as_json)
+
+
 @app.command("data")
 def data_command(
     action: Annotated[Literal["status", "fetch", "import"], typer.Argument(help="What to do.")] = "status",

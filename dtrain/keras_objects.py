@@ -48,6 +48,18 @@ def noise(place: NoisePlace | None) -> Iterator[None]:
         _place.reset(token)
 
 
+def current_place() -> NoisePlace | None:
+    """Returns where noise is drawn now, or None where it is off.
+
+    Raises:
+        RuntimeError: No `noise()` is open, so that nobody has said where.
+    """
+    try:
+        return _place.get()
+    except LookupError:
+        raise RuntimeError("noise layers are active only inside dtrain.keras_objects.noise()") from None
+
+
 def mix(state: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
     """Returns `state` hashed with `value`, both uint32 and broadcast.
 
@@ -66,10 +78,7 @@ def _finalise(word: tf.Tensor) -> tf.Tensor:
 
 def _random_words(inputs: tf.Tensor, noise_index: int) -> tf.Tensor | None:
     """Returns a uint32 for each element of `inputs`, or None where noise is off."""
-    try:
-        place = _place.get()
-    except LookupError:
-        raise RuntimeError("noise layers are active only inside dtrain.keras_objects.noise()") from None
+    place = current_place()
     if place is None:
         return None
     shape = inputs.shape[1:]

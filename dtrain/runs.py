@@ -33,7 +33,8 @@ from dtrain.storage import (
 State = Literal["created", "running", "completed", "interrupted", "diverged", "failed"]
 
 CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
-CONFUSION, MISTAKES, EVALUATION = "confusion.png", "mistakes.png", "evaluation.json"
+CONFUSION, MISTAKES, EVALUATION, MC_PREDICT = "confusion.png", "mistakes.png", "evaluation.json", "mc_predict.json"
+WITHOUT_MODEL = (RATES, MC_PREDICT)
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 
 SHOWN_RUNS = 5
@@ -227,8 +228,9 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """Returns every run in a folder, the latest last; symbolic links and searches for a rate are left out."""
-    folders = [path.parent for path in runs_dir.glob(f"*/{STATUS}") if not (path.parent / RATES).exists()]
+    """Returns every run in a folder, the latest last; symbolic links and what trained no model are left out."""
+    begun = (path.parent for path in runs_dir.glob(f"*/{STATUS}"))
+    folders = [folder for folder in begun if not any((folder / one).exists() for one in WITHOUT_MODEL)]
     runs = [RunFolder(folder) for folder in folders if not folder.is_symlink()]
     return sorted(runs, key=lambda run: (run.created(), run.path.name))
 
@@ -246,7 +248,7 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     """
     if run is not None:
         for path in (runs_dir / run, Path(run)):
-            if os.path.isfile(path / STATUS) and not os.path.exists(path / RATES):
+            if os.path.isfile(path / STATUS) and not any(os.path.exists(path / one) for one in WITHOUT_MODEL):
                 return RunFolder(path)
     names = [known.path.name for known in list_runs(runs_dir)]
     if not names:

@@ -47,3 +47,11 @@ class ImageSet:
             hasher.update(f"{part} {array.dtype.str} {array.shape}\n".encode())
             hasher.update(array.data.cast("B"))
         return hasher.hexdigest()
+
+
+def visible(images: Array) -> npt.NDArray[np.float32]:
+    """Brings images as they are stored to [0, 1], for pictures."""
+    if images.dtype == np.uint8:
+        return (images / 255).astype(np.float32)
+    low, high = float(images.min()), float(images.max())
+    return ((images - low) / (high - low or 1.0)).astype(np.float32)

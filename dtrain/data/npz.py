@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tokenize
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import numpy as np
@@ -31,11 +33,15 @@ NPZ_KEYS = {
 _BAD_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError)
 
 
-def read_npz(path: Path) -> dict[str, Array]:
-    """Reads `x_train`, `y_train`, `x_test` and `y_test`.
+def read_npz(
+    path: Path, keys: Mapping[str, str] = NPZ_KEYS, optional: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Array]:
+    """Reads some arrays, if nothing else is said `x_train`, `y_train`, `x_test` and `y_test`.
 
     Args:
         path: The .npz file.
+        keys: Part to the key that it has in the file.
+        optional: The same for parts that may be missing.
 
     Returns:
         Part (`train_images`, ...) to array, as stored, in native byte order.
@@ -48,18 +54,19 @@ def read_npz(path: Path) -> dict[str, Array]:
         if stored.read(2) != b"PK":
             raise DataError("not an .npz file: it does not begin as a zip archive does", where=str(path))
         with zipfile.ZipFile(stored) as archive:
-            _check_keys(path, archive)
-            return {part: _read_member(path, archive, key) for part, key in NPZ_KEYS.items()}
+            found = [name.removesuffix(".npy") for name in archive.namelist()]
+            _check_keys(path, found, list(keys.values()))
+            there = {part: key for part, key in optional.items() if key in found}
+            return {part: _read_member(path, archive, key) for part, key in {**keys, **there}.items()}
 
 
-def _check_keys(path: Path, archive: zipfile.ZipFile) -> None:
-    found = [name.removesuffix(".npy") for name in archive.namelist()]
-    missing = [key for key in NPZ_KEYS.values() if f"{key}.npy" not in archive.namelist()]
+def _check_keys(path: Path, found: list[str], keys: list[str]) -> None:
+    missing = [key for key in keys if key not in found]
     if missing:
         raise DataError(
             f"lacks {', '.join(missing)}; found {', '.join(found) or 'nothing'}",
             where=str(path),
-            hint=f"save it with numpy.savez(path, {', '.join(f'{key}=...' for key in NPZ_KEYS.values())})",
+            hint=f"save it with numpy.savez(path, {', '.join(f'{key}=...' for key in keys)})",
         )
 
 

@@ -54,6 +54,31 @@ def load_own(path: Path) -> ImageSet:
     return _checked(path.name, train, test)
 
 
+def load_some(path: Path) -> tuple[Array, Array | None]:
+    """Reads images that belong to no data set from an .npz file: `images`, and `labels` where there are any.
+
+    Args:
+        path: The .npz file.
+
+    Returns:
+        Images, uint8 or float32 [n, height, width] or [n, height, width, channels], and labels [n] or None.
+
+    Raises:
+        DataError: The file or what is in it is not right.
+    """
+    arrays = read_npz(path, {"images": "images"}, {"labels": "labels"})
+    where = f"{path} images"
+    images = _plain_images(where, arrays["images"])
+    if "labels" not in arrays:
+        _check_finite(_Half(images, np.zeros(len(images), np.int32), where, where))
+        return images, None
+    labels = f"{path} labels"
+    half = _Half(images, _plain_labels(labels, arrays["labels"]), where, labels)
+    _check_count(half)
+    _check_finite(half)
+    return images, half.labels
+
+
 def _read_folder(folder: Path) -> tuple[dict[str, Array], dict[str, str]]:
     files = find_idx_files(folder)
     missing = [name for part, name in IDX_NAMES.items() if part not in files]
@@ -139,18 +164,19 @@ def _plain_labels(where: str, labels: Array) -> Array:
 
 
 def _check_counts(train: _Half, test: _Half) -> None:
+    crossed = len(train.images) == len(test.labels) and len(test.images) == len(train.labels)
     for half in (train, test):
-        images, labels = len(half.images), len(half.labels)
-        if images == labels:
-            continue
-        crossed = len(train.images) == len(test.labels) and len(test.images) == len(train.labels)
-        last = min(images, labels)
-        lacking = "image without label" if images > labels else "label without image"
-        raise DataError(
-            f"got {labels:,} labels for {images:,} images; the first {lacking} is at index {last}",
-            where=half.labels_from,
-            hint="the labels of the training and test sets are swapped" if crossed else "",
-        )
+        _check_count(half, hint="the labels of the training and test sets are swapped" if crossed else "")
+
+
+def _check_count(half: _Half, hint: str = "") -> None:
+    images, labels = len(half.images), len(half.labels)
+    if images == labels:
+        return
+    last = min(images, labels)
+    lacking = "image without label" if images > labels else "label without image"
+    message = f"got {labels:,} labels for {images:,} images; the first {lacking} is at index {last}"
+    raise DataError(message, where=half.labels_from, hint=hint)
 
 
 def _check_finite(half: _Half) -> None:

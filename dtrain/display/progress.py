@@ -126,6 +126,8 @@ class LiveProgress(QuietProgress):
     def on_phase(self, text: str) -> None:
         """Shows what begins, with a spinner."""
         self._phase = printable(text)
+        if self.folder is None:
+            self._step = self._total_steps = 0
         self._live.refresh()
 
     def on_download(self, label: str, done: int, total: int | None) -> None:
@@ -144,7 +146,7 @@ class LiveProgress(QuietProgress):
         if self._step == 0:
             # before it there is the compilation, which says nothing about the steps to come
             self._first = (step, time.monotonic())
-        self._step = step
+        self._step, self._total_steps = step, total_steps
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
         """Adds a line to the table."""
@@ -162,7 +164,7 @@ class LiveProgress(QuietProgress):
     def __rich__(self) -> RenderableType:
         """Returns what the terminal shows now."""
         if self.folder is None:
-            return self._spinning()
+            return Group(self._spinning(), self._bar()) if self._total_steps else self._spinning()
         kept = max(1, min(KEPT_EPOCHS, self.console.height - LINES_AROUND_TABLE))
         parts: list[RenderableType] = [Text(self._title(), style="bold", no_wrap=True, overflow="ellipsis")]
         parts.append(EpochTable(self._rows, kept))
@@ -180,9 +182,9 @@ class LiveProgress(QuietProgress):
 
     def _bar(self) -> RenderableType:
         line = Table.grid(padding=(0, 1), expand=False)
-        epoch = min(len(self._rows) + 1, self.epochs)
+        epoch = f"epoch {min(len(self._rows) + 1, self.epochs)} of {self.epochs}" if self.epochs else ""
         bar = ProgressBar(total=self._total_steps, completed=self._step, width=max(10, self.console.width // 3))
-        line.add_row(f"epoch {epoch} of {self.epochs}", bar, f"{self._step / self._total_steps:.0%}", self._time_left())
+        line.add_row(epoch, bar, f"{self._step / self._total_steps:.0%}", self._time_left())
         return line
 
     def _time_left(self) -> str:

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from dtrain import backend
-from dtrain.config import parse_experiment
-from dtrain.data.prepare import Data, Split, prepare
-from dtrain.data.sources import load_images
-from dtrain.errors import DataError, ModelFileError
+from dtrain.data.images import visible
+from dtrain.data.prepare import Data, Split
 from dtrain.run_interface import RunObserver, SplitResult
-from dtrain.runs import CONFIG, CONFUSION, MISTAKES, RunFolder, find_run
+from dtrain.runs import CONFUSION, MISTAKES, RunFolder
 from dtrain.session import split_result
-from dtrain.spec import Experiment
 from dtrain.statistics import Interval, wilson_interval
-from dtrain.storage import DAMAGE
-from dtrain.workflows.show import STATES_IN_WORDS, current_status
+from dtrain.workflows.trained_run import TrainedRun, find_trained_run
 
 if TYPE_CHECKING:
-    import keras
-
     from dtrain.evaluation import Evaluation
 
 SHOWN_MISTAKES = 24
 """As many as fit on one page of pictures."""
-BYTES_PER_PARAMETER = 4
-ARCHIVE_OVERHEAD = 2**24
-"""Bytes that names and attributes may take in a file of weights."""
 
 
 @dataclass(frozen=True)
@@ -135,84 +123,23 @@ def evaluate(runs_dir: Path, run: str | None, options: EvaluationOptions, observ
         DtrainError: There is no such run, its data is missing or another, or the machine does not allow it.
     """
     backend.check_device(options.device)
-    folder = _one_run(find_run(runs_dir, run), observer)
-    experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
-    _check_model_is_there(folder)
-    observer.on_phase(f"reading {experiment.dataset.name}")
-    data = prepare(experiment.dataset, load_images(experiment.dataset.name, options.data_dir, observer.on_download))
-    _check_digest(folder, data)
+    trained = find_trained_run(runs_dir, run, observer)
+    data = trained.read_data(options.data_dir, observer)
     observer.on_phase("starting TensorFlow")
     backend.start(options.device)
     split = data.test if options.split == "test" else data.validation
-    evaluation = _predict(folder, experiment, data, split)
-    report = _report(folder, options.split, data.class_names, evaluation)
+    evaluation = _predict(trained, data, split)
+    report = _report(trained.folder, options.split, data.class_names, evaluation)
     observer.on_phase("drawing")
     _write(report, split, data.class_names)
     return report
 
 
-def _one_run(folder: RunFolder, observer: RunObserver) -> RunFolder:
-    seeds = folder.seed_folders()
-    if not seeds:
-        return folder
-    ended = [seed for seed in seeds if seed.model_path("keras").exists()]
-    chosen = ended[0] if ended else seeds[0]
-    if len(seeds) > 1:
-        observer.on_warning(f"{folder.path} holds {len(seeds)} seeds; this is {chosen.path.name}")
-    return chosen
-
-
-def _check_model_is_there(folder: RunFolder) -> None:
-    path = folder.model_path("keras")
-    if not path.is_file():
-        raise ModelFileError(
-            f"is missing; the run {STATES_IN_WORDS[current_status(folder).state]}",
-            where=str(path),
-            hint="a run has its model when it is completed, unless training.save leaves keras out",
-        )
-
-
-def _check_digest(folder: RunFolder, data: Data) -> None:
-    trained_on = folder.read_summary().get("dataset_digest")
-    if trained_on != data.digest:
-        raise DataError(
-            f"got images with digest {data.digest[:12]}; expected {str(trained_on)[:12]}, those of the training",
-            where=str(folder.path),
-            hint="use the data set that the run was trained on, or train again",
-        )
-
-
-def _predict(folder: RunFolder, experiment: Experiment, data: Data, split: Split) -> Evaluation:
+def _predict(trained: TrainedRun, data: Data, split: Split) -> Evaluation:
     from dtrain.evaluation import Evaluator
-    from dtrain.model import build_model, output_kind, stock_model
 
-    classes = len(data.class_names)
-    model = stock_model(build_model(experiment, data.image_shape, classes, experiment.seed))
-    _load_weights(model, folder.model_path("keras"))
-    return Evaluator(model, output_kind(experiment, classes), data.scaling).evaluate(split)
-
-
-def _load_weights(model: keras.Model, path: Path) -> None:
-    """Fills in the arrays of a model file; nothing else in it is looked at."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        limit = BYTES_PER_PARAMETER * model.count_params() + ARCHIVE_OVERHEAD
-        if unpacked > limit:
-            raise ModelFileError(f"unpacks to {unpacked:,} bytes; expected at most {limit:,}", where=str(path))
-        # Keras warns where it finds nothing for a layer, and leaves the layer as it was
-        with warnings.catch_warnings(action="error", category=UserWarning):
-            model.load_weights(path)
-    except (UserWarning, OSError, RuntimeError, *DAMAGE) as error:
-        reason = str(error).strip().splitlines()
-        raise ModelFileError(
-            f"damaged, incomplete or of another network: {reason[0] if reason else type(error).__name__}",
-            where=str(path),
-            hint="train again; the run's config.yaml repeats it",
-        ) from error
-    broken = [variable.path for variable in model.weights if not np.isfinite(variable.numpy()).all()]
-    if broken:
-        raise ModelFileError(f"weights of {broken[0]} are not finite", where=str(path), hint="train again")
+    model, output = trained.load(data)
+    return Evaluator(model, output, data.scaling).evaluate(split)
 
 
 def _report(folder: RunFolder, split: str, names: tuple[str, ...], evaluation: Evaluation) -> EvaluationReport:
@@ -264,7 +191,7 @@ def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> No
     title = f"{report.run.name}, {report.split} images"
     plot_confusion(np.asarray(report.confusion), names, report.folder / CONFUSION, title)
     if report.mistakes:
-        images = _visible(split.images[[one.image for one in report.mistakes]])
+        images = visible(split.images[[one.image for one in report.mistakes]])
         captions = [
             (one.label, f"taken for {one.prediction}", f"{one.sureness} sure, #{one.image}") for one in report.mistakes
         ]
@@ -272,11 +199,3 @@ def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> No
     content = asdict(report)
     del content["run"], content["folder"]
     RunFolder(report.run).write_evaluation(report.split, content)
-
-
-def _visible(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Brings images as they are stored to [0, 1]."""
-    if images.dtype == np.uint8:
-        return (images / 255).astype(np.float32)
-    low, high = float(images.min()), float(images.max())
-    return ((images - low) / (high - low or 1.0)).astype(np.float32)

@@ -1,0 +1,218 @@
+"""`mc-predict` from end to end: what it writes, what it leaves alone, and what it refuses before it writes anything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dtrain.calibration import Estimate
+from dtrain.cli import main
+from dtrain.config import load_experiment
+from dtrain.data.sources import load_images
+from dtrain.errors import ConfigError, DataError, UsageError
+from dtrain.run_interface import RunOptions
+from dtrain.runs import RunFolder, find_run, list_runs
+from dtrain.significance import McNemar
+from dtrain.statistics import Interval
+from dtrain.workflows.mc_predict import McReport, accuracy_verdict, log_loss_verdict, mc_predict
+from dtrain.workflows.run import run
+from dtrain.workflows.stochastic_source import Request
+from tests.workflows.test_run import Listener
+
+SMALL = ["dataset.train_limit=640", "network=[16]", "training.epochs=1", "training.engine=graph"]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs: one with dropout, and a later one without."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, regularizer in (("dropping", "dropout"), ("plain", "l2")):
+        run(load_experiment(None, [*SMALL, f"regularizer={regularizer}"]), RunOptions(folder, name=name), Listener())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(runs: Path) -> dict[str, str]:
+    return digests(runs / "dropping")
+
+
+@pytest.fixture(scope="module")
+def report(runs: Path, before: dict[str, str]) -> McReport:
+    asked = Request("dropping", samples=8, split="validation", index=3, save_model=True, save_passes=True)
+    return mc_predict(asked, RunOptions(runs), Listener())
+
+
+def test_results_have_a_folder_of_their_own_and_the_run_stays_as_it_is(
+    runs: Path, report: McReport, before: dict[str, str]
+) -> None:
+    assert report.folder == runs / "dropping-mc-predict-1"
+    assert sorted(path.name for path in report.folder.iterdir()) == [
+        "calibration.png",
+        "certainty.png",
+        "mc_model.keras",
+        "mc_predict.json",
+        "passes.npy",
+        "predictions.npz",
+        "settling.png",
+        "status.json",
+    ]
+    assert digests(runs / "dropping") == before
+    assert {one.path.name for one in list_runs(runs)} == {"dropping", "plain"}
+    with pytest.raises(UsageError, match="expected the name or path of a run"):
+        find_run(runs, "dropping-mc-predict-1")
+
+
+def test_predictions_are_the_moments_of_the_saved_passes(report: McReport) -> None:
+    passes, found = np.load(report.folder / "passes.npy"), np.load(report.folder / "predictions.npz")
+    assert passes.shape == (8, 1000, 10)
+    np.testing.assert_allclose(found["mean"], passes.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found["deviation"], passes.std(axis=0, ddof=1), atol=1e-6)
+    assert report.comparison is not None
+    assert report.comparison.mc.accuracy.value == (passes.mean(axis=0).argmax(axis=1) == found["labels"]).mean()
+    assert report.shown is not None
+    np.testing.assert_allclose(report.shown.passes, passes[:3, 3], atol=1e-6)
+    np.testing.assert_allclose(report.shown.plain, found["plain"][3], atol=1e-6)
+
+
+def test_the_plain_prediction_is_the_run_s_own(runs: Path, report: McReport) -> None:
+    validation = RunFolder(runs / "dropping").read_summary()["validation"]
+    assert report.comparison is not None
+    assert report.comparison.plain.accuracy.value == validation["accuracy"]
+    assert report.comparison.plain.log_loss.value == pytest.approx(validation["loss"], rel=1e-5)
+
+
+def test_the_report_names_the_most_and_least_certain_images_without_paths(report: McReport) -> None:
+    text = (report.folder / "mc_predict.json").read_text()
+    assert json.loads(text)["verdict"] == report.verdict
+    assert str(report.folder.parent) not in text
+    found = np.load(report.folder / "predictions.npz")["predictive_entropy"]
+    assert report.certain[0].image == found.argmin()
+    assert report.uncertain[0].image == found.argmax()
+
+
+def test_images_of_one_s_own_without_labels(runs: Path, tmp_path: Path) -> None:
+    images = load_images("fashion_mnist_sample").test_images[:5]
+    np.savez(tmp_path / "some.npz", images=images)
+    asked = Request("dropping", samples=3, images=tmp_path / "some.npz")
+    found = mc_predict(asked, RunOptions(runs, name="own"), Listener())
+    assert (found.images, found.comparison, found.mcnemar, found.kept) == (5, None, None, ())
+    assert "labels" not in np.load(found.folder / "predictions.npz")
+    assert not (found.folder / "calibration.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"images": np.zeros((2, 9, 9), np.uint8)}, r"got images of shape \(9, 9\); expected \(28, 28\)"),
+        ({"images": np.zeros((2, 28, 28), np.float32)}, "got float32 images; expected uint8"),
+        ({"images": np.zeros((2, 28, 28), np.uint8), "labels": np.array([0, 10])}, "got label 10 at index 1"),
+        ({"images": np.zeros((2, 28, 28), np.uint8), "labels": np.array([0])}, "got 1 labels for 2 images"),
+        ({"pictures": np.zeros((2, 28, 28), np.uint8)}, "lacks images; found pictures"),
+    ],
+)
+def test_images_that_do_not_fit(arrays: dict[str, Any], said: str, runs: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", **arrays)
+    with pytest.raises(DataError, match=said):
+        mc_predict(Request("dropping", images=tmp_path / "some.npz"), RunOptions(runs), Listener())
+
+
+def test_row_53_a_run_without_dropout_or_training_is_refused_and_nothing_is_written(runs: Path, tmp_path: Path) -> None:
+    there = sorted(runs.iterdir())
+    with pytest.raises(ConfigError, match=r"no dropout layer.*zero variance"):
+        mc_predict(Request(), RunOptions(runs), Listener())
+    untrained = RunFolder(tmp_path / "untrained")
+    untrained.path.mkdir()
+    untrained.write_status("created")
+    untrained.write_config((runs / "dropping" / "config.yaml").read_text())
+    untrained.model_path("keras").write_bytes((runs / "dropping" / "model.keras").read_bytes())
+    with pytest.raises(ConfigError, match="took no training step"):
+        mc_predict(Request(str(untrained.path)), RunOptions(runs), Listener())
+    assert sorted(runs.iterdir()) == there
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--samples", "1"], "--samples: got 1; expected at least 2"),
+        (["--samples", "0"], "one pass has no variance"),
+        (["--seed", "-1"], "--seed: got -1; expected 0 to 4294967295"),
+        (["--images", "x.npz", "--split", "test"], "got --images and --split"),
+        (["--dataset", "mnist"], "got --dataset with a run"),
+        (["model.h5"], "got a model file without --dataset"),
+        (["model.h5", "--images", "x.npz", "--scaling", "standardize"], "got a model file without --dataset"),
+        (["--split", "train"], "validation"),
+    ],
+)
+def test_row_53_usage(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["mc-predict", "--quiet", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_prints_the_verdict_and_an_image_with_dropout_off_and_on(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mc-predict", "dropping", "--samples", "4", "--index", "0", "--runs-dir", str(runs), "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "verdict: " in out
+    assert "off  mean of 4  deviation  pass 1  pass 2  pass 3" in out
+    assert main(["mc-predict", "dropping", "--index", "2000", "--runs-dir", str(runs), "--quiet"]) == 2
+    assert "--index: got 2000; expected 0 to 1999" in capsys.readouterr().err
+
+
+def test_the_verdict_follows_the_test() -> None:
+    assert accuracy_verdict(McNemar(5, 9, 100, 0.4)).startswith(
+        "the accuracies cannot be told apart (9 images right only"
+    )
+    assert "more accurate" in accuracy_verdict(McNemar(5, 30, 100, 0.001))
+    assert "less accurate" in accuracy_verdict(McNemar(30, 5, 100, 0.001))
+    loss = Estimate(0.01, Interval(0.001, 0.02))
+    assert log_loss_verdict(loss) == "the log loss with dropout on is worse (+0.0100)"
+    assert "cannot be told apart" in log_loss_verdict(replace(loss, interval=Interval(-0.01, 0.02)))
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model file of ten classes, for which the loader of foreign files, tested elsewhere, has vouched."""
+    flatten, drop, last = keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(10, "softmax")
+    model = keras.Sequential([keras.Input((28, 28)), flatten, drop, last])
+    loader: Any = ModuleType("dtrain.bases")
+    loader.load_base = lambda path: SimpleNamespace(model=model, path=path, input_shape=(28, 28), classes=10)
+    monkeypatch.setitem(sys.modules, "dtrain.bases", loader)
+    return tmp_path / "model.keras"
+
+
+def test_a_model_file_at_chance_level_is_warned_of(file: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    asked = Request(str(file), samples=2, dataset="fashion_mnist_sample", split="validation")
+    found = mc_predict(asked, RunOptions(tmp_path / "runs"), listener)
+    assert found.folder.name == "model-mc-predict-1"
+    assert any("no better than chance" in one and "--scaling" in one for one in listener.warnings)
+
+
+def test_a_model_file_on_classes_that_it_does_not_know(file: Path, tmp_path: Path) -> None:
+    images = np.zeros((3, 28, 28), np.uint8)
+    np.savez(tmp_path / "some.npz", images=images, labels=np.array([0, 9, -1]))
+    asked = Request(str(file), images=tmp_path / "some.npz")
+    with pytest.raises(DataError, match="got label -1 at index 2; expected 0 to 9"):
+        mc_predict(asked, RunOptions(tmp_path / "runs"), Listener())
+    np.savez(tmp_path / "some.npz", images=images[:, :9, :9])
+    with pytest.raises(DataError, match=r"expected \(28, 28\)"):
+        mc_predict(asked, RunOptions(tmp_path / "runs"), Listener())
+    assert not (tmp_path / "runs").exists()
