@@ -169,7 +169,7 @@ def _check_images(path: Path, images: Array, dtype: np.dtype[Any] | None, shape:
         raise DataError(message, where=f"{path} images", hint="save them in the type and range of the training images")
 
 
-def _fitting(labels: Array | None, classes: int, where: str, hint: str = "") -> npt.NDArray[np.int32] | None:
+def _fitting(labels: Array | None, classes: int, where: str) -> npt.NDArray[np.int32] | None:
     """Returns labels as int32 where they are classes of the model."""
     if labels is None:
         return None
@@ -177,7 +177,7 @@ def _fitting(labels: Array | None, classes: int, where: str, hint: str = "") -> 
     if len(wrong):
         first = int(wrong[0])
         expected = f"expected 0 to {classes - 1}, the classes of the model"
-        raise DataError(f"got label {labels[first]} at index {first}; {expected}", where=where, hint=hint)
+        raise DataError(f"got label {labels[first]} at index {first}; {expected}", where=where)
     return labels.astype(np.int32)
 
 
@@ -205,9 +205,10 @@ def _of_file(request: Request, options: RunOptions, observer: RunObserver) -> So
         images, labels, split = _images(request, data)
         scaling, names = data.scaling, data.class_names
     _check_images(request.images or path, images, None, base.input_shape)
-    where = f"{request.images} labels" if request.images else "--dataset"
-    hint = "" if request.images else "keep the model's classes: --dataset '{name: ..., classes: [0, 1, ...]}'"
-    labels = _fitting(labels, base.classes, where, hint)
+    if len(names) != base.classes:
+        hint = "keep the model's classes, in their order: --dataset '{name: ..., classes: [0, 1, ...]}'"
+        raise DataError(f"got {len(names)} classes; expected {base.classes}, the model's", where="--dataset", hint=hint)
+    labels = _fitting(labels, base.classes, f"{request.images} labels")
     images = images.reshape(len(images), *base.input_shape)
     output: Output = "sigmoid" if base.model.output_shape[-1] == 1 else "softmax"
     return Source(base.model, output, scaling, images, labels, names, split, path.name, path, foreign=True)

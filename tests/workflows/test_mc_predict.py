@@ -209,6 +209,9 @@ def test_a_model_file_at_chance_level_is_warned_of(file: Path, tmp_path: Path) -
 def test_a_model_file_on_classes_that_it_does_not_know(file: Path, tmp_path: Path) -> None:
     images = np.zeros((3, 28, 28), np.uint8)
     np.savez(tmp_path / "some.npz", images=images, labels=np.array([0, 9, -1]))
+    few = Request(str(file), dataset="{name: fashion_mnist_sample, classes: [5, 6]}")
+    with pytest.raises(DataError, match="got 2 classes; expected 10, the model's"):
+        mc_predict(few, RunOptions(tmp_path / "runs"), Listener())
     asked = Request(str(file), images=tmp_path / "some.npz")
     with pytest.raises(DataError, match="got label -1 at index 2; expected 0 to 9"):
         mc_predict(asked, RunOptions(tmp_path / "runs"), Listener())
