@@ -99,7 +99,9 @@ def lr_find_command(
     configuration: Configuration = None,
     minimum: Annotated[float, typer.Option("--min", help="Rate of the first step.")] = 1e-6,
     maximum: Annotated[float, typer.Option("--max", help="Rate of the last step.")] = 10.0,
-    iterations: Annotated[int, typer.Option(help="Steps for each seed.")] = 300,
+    iterations: Annotated[
+        int | None, typer.Option(help="Steps for each seed; else 300, and more with batches below 32.")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the experiment with the suggested rate.")
@@ -121,8 +123,9 @@ def lr_find_command(
         observer.on_phase("checking the experiment")
         from dtrain.config import load_experiment
         from dtrain.display.rates import describe_rates
+        from dtrain.rate_range import RateRange
         from dtrain.run_interface import RunOptions
-        from dtrain.workflows.lr_find import RateRange, lr_find
+        from dtrain.workflows.lr_find import lr_find
 
         search = RateRange(minimum, maximum, iterations, seeds)
         experiment = load_experiment(config, overrides)

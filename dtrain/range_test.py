@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from dtrain.engine import Engine, FloatArray
-from dtrain.rate_rules import divergence_step, smooth
+from dtrain.rate_rules import divergence_step, pool_size, smooth
 from dtrain.training import epoch_order, noise_seed
 
 CHUNK_STEPS = 50
 """Steps between two looks at the losses: what comes after a divergence costs time and says nothing."""
+LOOKS = 20
+"""At most so many looks: each smooths all the losses, and long tests must not spend their time on that."""
 
 
 def record_losses(
@@ -32,21 +35,34 @@ def record_losses(
         The loss of each batch, up to a divergence: without the first step where anything is not finite, or to the end
         of the chunk in which the smoothed loss became a multiple of its best [steps or fewer].
     """
+    every = max(CHUNK_STEPS, -(-len(rates) // LOOKS))
+    losses, looked = np.empty(len(rates)), 0
+    for taken, measured, finite in _train(engine, seed, rates, momentum, every):
+        losses[taken : taken + len(measured)] = measured
+        taken += len(measured)
+        if not finite.all():
+            return losses[: taken - len(measured) + int(finite.argmin())]
+        if taken - looked >= every:
+            looked = taken
+            smoothed = smooth(losses[:taken], len(rates), pool_size(engine.batch_size))
+            if divergence_step(smoothed) is not None:
+                return losses[:taken]
+        on_progress(taken, len(rates))
+    return losses
+
+
+def _train(
+    engine: Engine, seed: int, rates: FloatArray, momentum: float | None, chunk: int
+) -> Iterator[tuple[int, FloatArray, npt.NDArray[np.bool_]]]:
+    """Yields, of each chunk of an epoch, its first step, its losses and whether all that it measured is finite."""
     length = engine.steps_per_epoch
     epochs = -(-len(rates) // length)
     whole = np.pad(rates, (0, epochs * length - len(rates)), mode="edge").reshape(epochs, length)
     momenta = None if momentum is None else np.full(length, momentum)
-    losses = np.empty(0)
-    for first in range(0, len(rates), length):
-        order = epoch_order(seed, first // length, engine.examples)
-        for start in range(0, min(length, len(rates) - first), CHUNK_STEPS):
-            stop = min(start + CHUNK_STEPS, length, len(rates) - first)
-            records = engine.train(order, whole[first // length], momenta, noise_seed(seed), first, start, stop)
-            losses = np.append(losses, records.loss)
-            finite = np.isfinite(records.loss + records.penalty + records.gradient_norm)
-            if not finite.all():
-                return losses[: first + start + int(finite.argmin())]
-            if divergence_step(smooth(losses, len(rates))) is not None:
-                return losses
-            on_progress(first + stop, len(rates))
-    return losses
+    for epoch, first in enumerate(range(0, len(rates), length)):
+        order = epoch_order(seed, epoch, engine.examples)
+        end = min(length, len(rates) - first)
+        for start in range(0, end, chunk):
+            stop = min(start + chunk, end)
+            records = engine.train(order, whole[epoch], momenta, noise_seed(seed), first, start, stop)
+            yield first + start, records.loss, np.isfinite(records.loss + records.penalty + records.gradient_norm)

@@ -26,6 +26,8 @@ FROM_DOOR_TO_CELLAR = [
     "monte_carlo",
     "calibration",
     "training",
+    "rate_suggestion",
+    "rate_range",
     "rate_rules",
     "bases",
     "runs",

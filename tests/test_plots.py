@@ -21,7 +21,8 @@ from dtrain.plots import (
     plot_gallery,
     rates_figure,
 )
-from dtrain.rate_rules import Curve, Marks, Suggestion
+from dtrain.rate_rules import Marks
+from dtrain.rate_suggestion import Curve, Suggestion
 from dtrain.techniques.schedules import OneCycle, Plan
 
 ODD_NAMES = ["$", "a_b^{c", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
@@ -194,7 +195,7 @@ def test_a_formula_in_a_name_is_not_typeset() -> None:
 
 RATES = np.geomspace(1e-3, 1, 4)
 FALLING = np.array([3.0, 2.0, 1.0])
-RATE_CURVE = Curve(1, FALLING, FALLING / 2, True, True, Marks(1e-2, 1e-3, 1e-3, 1e-2, 0.1))
+RATE_CURVE = Curve(1, FALLING, FALLING / 2, True, "", Marks(1e-2, 1e-3, 1e-3, 1e-2, 0.1))
 
 
 def test_rates_hold_both_curves_the_rules_and_the_suggestion() -> None:
@@ -210,7 +211,7 @@ def test_rates_hold_both_curves_the_rules_and_the_suggestion() -> None:
 
 
 def test_row_54_a_refusal_is_drawn_with_its_reason() -> None:
-    nothing = Curve(2, np.array([]), np.array([]), True, False, None)
+    nothing = Curve(2, np.array([]), np.array([]), True, "diverges at once", None)
     for curves in ([nothing], [RATE_CURVE, nothing]):
         figure = rates_figure(curves, RATES, Suggestion(None, "$why$", None), "")
         assert figure.axes[0].get_title() == "no suggestion: $why$"

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from dtrain.display.console import literal
 from dtrain.display.tables import percent
+from dtrain.rate_rules import RULE_NAMES
 
 if TYPE_CHECKING:
     from dtrain.workflows.lr_find import RateReport
-
-RULE_NAMES = {"steepest": "steepest descent", "minimum": "minimum / 10", "valley": "valley", "slide": "slide"}
 
 
 def describe_rates(report: RateReport) -> Iterator[RenderableType]:
@@ -46,5 +45,5 @@ def _rule_table(report: RateReport) -> Table:
     for heading in ("mean", "lowest seed", "highest seed"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, one in report.rates.items():
-        table.add_row(RULE_NAMES.get(name, name), *(f"{rate:.2g}" for rate in (one.middle, one.low, one.high)))
+        table.add_row(RULE_NAMES[name], *(f"{rate:.2g}" for rate in (one.middle, one.low, one.high)))
     return table

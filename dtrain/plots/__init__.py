@@ -23,7 +23,8 @@ from dtrain.plots.canvas import (
     save,
     shorten,
 )
-from dtrain.rate_rules import Curve, Suggestion
+from dtrain.rate_rules import RULE_NAMES
+from dtrain.rate_suggestion import Curve, Suggestion
 
 BEST: dict[str, Any] = {"color": "black", "marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none"}
 RAW: dict[str, Any] = {"color": "#a9bcd0", "linestyle": "-", "linewidth": 0.7}
@@ -36,12 +37,8 @@ COUNTED_CLASSES = 30
 """Up to so many classes the cells have room for counts."""
 FEWEST_COLUMNS, GALLERY_COLUMNS, GALLERY_IMAGES = 3, 6, 24
 CAPTION_WIDTH = 24
-RULE_STYLES = {
-    "steepest": ("steepest descent", "#1b9e77", "v"),
-    "minimum": ("minimum / 10", "#d95f02", "s"),
-    "valley": ("valley", "#7570b3", "^"),
-    "slide": ("slide", "#e7298a", "D"),
-}
+RULE_STYLES = (("#1b9e77", "v"), ("#d95f02", "s"), ("#7570b3", "^"), ("#e7298a", "D"))
+"""Colour and marker of each rule, in the order of their names."""
 LOSS_HEADROOM = 1.3
 """Losses up to this multiple of the first one are shown; what explodes leaves the picture at its top."""
 
@@ -142,7 +139,7 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
 def _mark_rules(axes: Axes, curves: Sequence[Curve], rates: Array) -> None:
     """Each rule's mark stands on the smoothed curve of its seed."""
     marked = [curve for curve in curves if curve.marks]
-    for field, (name, color, marker) in RULE_STYLES.items():
+    for (field, name), (color, marker) in zip(RULE_NAMES.items(), RULE_STYLES, strict=True):
         places = [getattr(curve.marks, field) for curve in marked]
         heights = [
             np.interp(place, rates[: len(one.smoothed)], one.smoothed)

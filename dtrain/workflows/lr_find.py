@@ -3,70 +3,35 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from dtrain.config import dump_experiment
 from dtrain.config.learning_rate import rate_line, with_rate
-from dtrain.errors import DivergedError, UsageError
-from dtrain.rate_rules import Curve, FloatArray, Spread, Suggestion, read_curve, spread, suggest
+from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.rate_range import RateRange
+from dtrain.rate_rules import RULE_NAMES, pool_size
+from dtrain.rate_suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
 from dtrain.run_interface import RunObserver, RunOptions
 from dtrain.runs import RATES, RunFolder, check_run, create_run
 from dtrain.session import Session, status_of
 from dtrain.spec import Experiment
-from dtrain.storage import check_new, replace_file
+from dtrain.storage import check_new, replace_file, writing
 from dtrain.techniques.schedules import Constant
 
 PICTURE = "lr_find.png"
-FEWEST_ITERATIONS, MOST_ITERATIONS = 50, 10_000
-LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
 COLLAPSE = 0.05
 """Validation accuracy that the suggestion may be behind a third of it: more is not the chance of a brief training."""
 VERIFIED_MULTIPLES = (0.3, 1.0, 3.0)
+STEM = "-lr-find"
+AUTOMATIC_NAME = re.compile(rf".*{STEM}-\d+")
+INNERMOST_LIST, LINE_BREAK = re.compile(r"\[[^][{}]*\]"), re.compile(r"\s*\n\s*")
 VERIFIED_STEPS = 500
 """About so many steps show whether a rate is worth anything."""
-
-
-@dataclass(frozen=True)
-class RateRange:
-    """What a search goes through.
-
-    Args:
-        minimum: The rate of the first step.
-        maximum: The rate of the last step.
-        iterations: Steps for each seed.
-        seeds: How many seeds, from the experiment's own upwards.
-
-    Raises:
-        UsageError: They make no range.
-    """
-
-    minimum: float = 1e-6
-    maximum: float = 10.0
-    iterations: int = 300
-    seeds: int = 3
-
-    def __post_init__(self) -> None:
-        if not LOWEST_RATE <= self.minimum < self.maximum <= HIGHEST_RATE:
-            raise UsageError(
-                f"got --min {self.minimum:g} and --max {self.maximum:g}; expected --min < --max, both from "
-                f"{LOWEST_RATE:g} to {HIGHEST_RATE:g}",
-                where="dtrain lr-find",
-                hint="leave both out for 1e-6 to 10",
-            )
-        if not FEWEST_ITERATIONS <= self.iterations <= MOST_ITERATIONS:
-            expected = f"expected {FEWEST_ITERATIONS} to {MOST_ITERATIONS:,}"
-            raise UsageError(f"got {self.iterations}; {expected}", where="--iterations")
-        if self.seeds < 1:
-            raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
-
-    @property
-    def rates(self) -> FloatArray:
-        """The rate of each step, each the same multiple of the one before."""
-        return np.geomspace(self.minimum, self.maximum, self.iterations)
 
 
 @dataclass(frozen=True)
@@ -140,19 +105,20 @@ def lr_find(
     """
     if write is not None:
         check_new(write, f"--write {write}")
+        _check_place(write, options)
     check_run(options.runs_dir, name=options.name)
+    search = search.planned(experiment.training.batch_size)
     session = Session(experiment, options, observer)
     from dtrain.plots import plot_rates
 
-    folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}-lr-find")
+    folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}{STEM}")
     folder.write_config(dump_experiment(session.resolved(experiment)))
     with status_of(folder):
         # from here on nobody takes the folder for a trained run
         _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
         curves = search_curves(session, experiment, search, observer)
         found = suggest(curves, search.rates)
-        if found.rate is not None and found.edge is None:
-            observer.on_warning(f"no seed diverged up to {search.maximum:g}: a higher rate may be better; raise --max")
+        _warn_of_limits(found, search, observer)
         report = _report(folder, experiment, search, curves, found)
         _write_report(folder, _content(report, curves))
         plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
@@ -183,12 +149,32 @@ def search_curves(
     for seed in range(experiment.seed, experiment.seed + search.seeds):
         observer.on_phase(f"raising the rate from {search.minimum:g} to {search.maximum:g}, seed {seed}")
         losses = session.range_test(experiment.model_copy(update={"seed": seed}), search.rates)
-        curves.append(read_curve(losses, search.rates, seed))
+        curves.append(read_curve(losses, search.rates, seed, pool_size(experiment.training.batch_size)))
     return tuple(curves)
 
 
+def _check_place(path: Path, options: RunOptions) -> None:
+    """Proves before the search that the file can be made after it."""
+    place, runs_dir = path.absolute(), options.runs_dir.absolute()
+    run = options.name or AUTOMATIC_NAME.fullmatch(place.name)
+    if place in (runs_dir, *runs_dir.parents) or (run and place == runs_dir / (options.name or place.name)):
+        raise UsageError("got the place of a run folder; expected one of its own", where=f"--write {path}")
+    with _advised(path), writing(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}"):
+        pass
+
+
+@contextmanager
+def _advised(path: Path) -> Iterator[None]:
+    """Says what to do about a file that cannot be written where the user wants it."""
+    try:
+        yield
+    except EnvironmentProblem as problem:
+        hint = "choose another file with --write: one in a folder that you may write to, on a disk with room"
+        raise EnvironmentProblem(problem.problems[0].message, where=f"--write {path}", hint=hint) from None
+
+
 def _write_experiment(experiment: Experiment, path: Path) -> None:
-    with replace_file(path) as temporary:
+    with _advised(path), replace_file(path) as temporary:
         temporary.write_text(dump_experiment(experiment), encoding="utf-8")
 
 
@@ -209,9 +195,8 @@ def _report(
 
 
 def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
-    marks = [asdict(curve.marks) for curve in curves if curve.marks]
-    names = [name for name in (marks[0] if marks else {}) if name != "edge"]
-    return {name: spread([one[name] for one in marks]) for name in names}
+    marks = [curve.marks for curve in curves if curve.marks]
+    return {name: spread([getattr(one, name) for one in marks]) for name in RULE_NAMES} if marks else {}
 
 
 def _verify(session: Session, experiment: Experiment, rate: float, observer: RunObserver) -> tuple[Verification, ...]:
@@ -234,6 +219,14 @@ def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
     return experiment.model_copy(update=update)
 
 
+def _warn_of_limits(found: Suggestion, search: RateRange, observer: RunObserver) -> None:
+    if found.rate is not None and found.learnt:
+        seeds = f"{found.learnt} of {search.seeds} seeds learnt their images within the search"
+        observer.on_warning(f"{seeds}: the suggestion is cautious, and the edge of divergence may be far lower")
+    elif found.rate is not None and found.edge is None:
+        observer.on_warning(f"no seed diverged up to {search.maximum:g}: a higher rate may be better; raise --max")
+
+
 def _warn_of_collapse(verification: tuple[Verification, ...], observer: RunObserver) -> None:
     lower, suggested = (one.validation_accuracy for one in verification[:2])
     if suggested is None or (lower is not None and suggested < lower - COLLAPSE):
@@ -253,4 +246,10 @@ def _to_plain(curve: Curve) -> dict[str, object]:
 
 def _write_report(folder: RunFolder, content: dict[str, object]) -> None:
     with replace_file(folder.path / RATES) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        temporary.write_bytes(_to_json(content))
+
+
+def _to_json(content: dict[str, object]) -> bytes:
+    """Returns indented JSON whose lists of numbers take one line each."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    return INNERMOST_LIST.sub(lambda found: LINE_BREAK.sub(" ", found[0]), text).encode() + b"\n"

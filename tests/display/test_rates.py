@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from dtrain.display.rates import describe_rates
-from dtrain.rate_rules import Spread
-from dtrain.workflows.lr_find import RateRange, RateReport, Verification
+from dtrain.rate_range import RateRange
+from dtrain.rate_suggestion import Spread
+from dtrain.workflows.lr_find import RateReport, Verification
 
 REPORT = RateReport(
     folder=Path("runs/elu-lr-find-1"),

@@ -1,0 +1,59 @@
+"""`lr-find` on every kind of every family, as the unions have them: a new kind is tested by being there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from dtrain.rate_range import RateRange
+from dtrain.run_interface import RunOptions
+from dtrain.spec import Experiment
+from dtrain.techniques.activations import Activation
+from dtrain.techniques.networks import Network
+from dtrain.techniques.normalizations import Normalization
+from dtrain.techniques.optimizers import Optimizer
+from dtrain.techniques.regularizers import Regularizer
+from dtrain.workflows.lr_find import lr_find
+from tests.workflows.test_run import Listener
+
+FAMILIES = {
+    "optimizer": Optimizer,
+    "activation": Activation,
+    "normalization": Normalization,
+    "regularizer": Regularizer,
+    "network": Network,
+}
+NETWORKS = {"dense": {"hidden": [16]}, "conv": {"filters": [4], "hidden": [16]}}
+CHEAP = {"adam", "conv", "max_norm", "batch_norm"}
+
+
+def kinds(family: Any) -> list[str]:
+    """The names that the members of a union go by."""
+    members: tuple[type[BaseModel], ...] = get_args(get_args(family)[0])
+    return [get_args(member.model_fields["kind"].annotation)[0] for member in members]
+
+
+def every_kind() -> list[Any]:
+    """One experiment for each kind of each family; all but a few of them are slow."""
+    return [
+        pytest.param(family, kind, marks=() if kind in CHEAP else pytest.mark.slow)
+        for family, union in FAMILIES.items()
+        for kind in kinds(union)
+    ]
+
+
+@pytest.mark.parametrize("family, kind", every_kind())
+def test_every_kind_of_technique(family: str, kind: str, tmp_path: Path) -> None:
+    plain = {"dataset": {"train_limit": 1000}, "network": [16], "training": {"engine": "graph"}, "regularizer": []}
+    written = {"kind": kind} | (NETWORKS.get(kind, {}) if family == "network" else {})
+    try:
+        experiment = Experiment.model_validate(plain | {family: written})
+    except ValidationError as problem:
+        pytest.fail(f"{kind} needs more than its name: {problem}")
+    report = lr_find(experiment, RateRange(1e-5, 10, 120, 1), RunOptions(tmp_path), Listener())
+    assert (report.suggestion is None) == bool(report.reason)
+    assert "never falls" not in report.reason
+    assert (report.folder / "lr_find.png").exists()
