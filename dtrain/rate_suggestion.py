@@ -19,8 +19,8 @@ from dtrain.rate_rules import (
 
 SMALLEST_FALL, NOISE_MULTIPLE = 0.05, 5.0
 """The logarithm of the loss must fall by so much, and by this multiple of the noise left in the smoothed curve."""
-TOO_NOISY = float(np.log(2))
-"""Where the noise could hide a fall of the loss to a half, or the readings are too few, the noise is to blame."""
+TOO_NOISY = float(np.log(1.5))
+"""Where the noise could hide a fall of the loss by a third, or the readings are too few, the noise is to blame."""
 FEWEST_STEPS = 10
 MOST_DISAGREEMENT = 10.0
 SAFETY = 2.0

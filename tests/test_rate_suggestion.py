@@ -85,6 +85,11 @@ def test_noise_alone_is_no_fall() -> None:
         assert found.marks is None
 
 
+def test_what_noise_could_hide_is_not_said_never_to_happen() -> None:
+    noisy = 2.3 * np.exp(np.random.default_rng(2).normal(size=300))
+    assert read_curve(noisy, RATES, 0).fault == NOISY
+
+
 def test_few_single_images_are_too_noisy_and_do_not_fake_a_divergence() -> None:
     single = NOISE.choice(np.array([0.01, 6.0]), size=300).astype(np.float64)
     found = read_curve(single, RATES, 0, pool_size(1))
@@ -116,6 +121,7 @@ def test_a_spread_is_geometric() -> None:
         (Marks(1e-9, 0.01, 0.01, 1.0, 0.04), 0.02),  # one rule far too low and one far too high
         (Marks(0.001, 0.004, 0.002, 0.003, 0.6), (0.002 * 0.003) ** 0.25 * 0.6**0.5),
         (Marks(0.01, 0.01, 0.01, 0.01, None), 0.01**0.5 * 0.1**0.5),
+        (Marks(0.01, 0.01, 0.01, 0.01, 1.0, learnt=0.04), 0.02),  # an edge behind what is learnt says nothing
     ],
 )
 def test_agreement_is_half_way_from_the_median_of_the_rules_to_the_edge(found: Marks, rate: float) -> None:

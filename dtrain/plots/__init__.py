@@ -118,7 +118,8 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
     axes.set_xlim(rates[0], rates[-1])
     for number, curve in enumerate(curves):
         taken = rates[: len(curve.losses)]
-        axes.plot(taken, curve.losses, label="batch loss" if number == 0 else None, **RAW)
+        # no seed's batches hide another's smoothed line
+        axes.plot(taken, curve.losses, label="batch loss" if number == 0 else None, zorder=1, **RAW)
         name = "smoothed, one line a seed" if number == 0 else None
         axes.plot(taken, curve.smoothed, label=name, **TRAINING)
     _mark_rules(axes, curves, rates)

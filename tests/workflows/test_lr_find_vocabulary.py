@@ -53,7 +53,7 @@ def test_every_kind_of_technique(family: str, kind: str, tmp_path: Path) -> None
         experiment = Experiment.model_validate(plain | {family: written})
     except ValidationError as problem:
         pytest.fail(f"{kind} needs more than its name: {problem}")
-    report = lr_find(experiment, RateRange(1e-5, 10, 120, 1), RunOptions(tmp_path), Listener())
+    report = lr_find(experiment, RateRange(1e-5, 10, 200, 1), RunOptions(tmp_path), Listener())
     assert (report.suggestion is None) == bool(report.reason)
     assert "never falls" not in report.reason
     assert (report.folder / "lr_find.png").exists()
