@@ -51,7 +51,7 @@ def test_the_edge_of_a_quadratic_is_found_within_10_per_cent(curvature: float) -
 def test_the_edge_under_momentum(curvature: float) -> None:
     nesterov = relative_edge(curvature, 2 * 1.9 / 2.8, momentum=0.9, nesterov=True)
     assert nesterov == pytest.approx(1, rel=0.1)
-    # what explodes behind the edge is smoothed into the slow fall before it
+    # the smoothed loss of the heavy ball turns well before the limit
     assert 0.5 < relative_edge(curvature, 2 * 1.9, momentum=0.9) < 1
 
 
