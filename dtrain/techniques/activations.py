@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from dtrain.techniques.technique import (
     BARE_NAME,
@@ -13,6 +13,7 @@ from dtrain.techniques.technique import (
     LayerSite,
     NonNegative,
     Positive,
+    Size,
     Technique,
 )
 
@@ -24,10 +25,15 @@ class ActivationTechnique(Technique):
     """A non-linearity between two layers."""
 
     def build(self, site: LayerSite) -> keras.layers.Layer:
-        """Returns the layer that stands at `site`: by default Keras's function named like the kind."""
+        """Returns the layer that stands at `site`: by default Keras's function named like the kind, with the fields."""
         import keras
 
-        return keras.layers.Activation(self.model_dump()["kind"], name=site.name)
+        name, settings = self.model_dump()["kind"], self.settings()
+        if settings:
+            # a symbolic call leaves an operation that holds the settings: any Keras saves and loads it in both formats
+            called = getattr(keras.ops, name)(keras.KerasTensor((None,)), **settings)
+            return keras.layers.Activation(called._keras_history.operation, name=site.name)
+        return keras.layers.Activation(name, name=site.name)
 
 
 class Relu(ActivationTechnique):
@@ -118,8 +124,156 @@ class Swish(ActivationTechnique):
     kind: Literal["swish"] = "swish"
 
 
+class Relu6(ActivationTechnique):
+    """min(max(0, z), 6): ReLU with a ceiling, for low-precision inference (Howard et al. 2017)."""
+
+    kind: Literal["relu6"] = "relu6"
+
+
+class Celu(ActivationTechnique):
+    """ELU whose slope is continuous for every alpha: alpha (exp(z / alpha) - 1) below zero (Barron 2017)."""
+
+    kind: Literal["celu"] = "celu"
+    alpha: Positive = 1.0
+
+
+class Gelu(ActivationTechnique):
+    """z times the normal distribution function at z: smooth, usual in transformers (Hendrycks & Gimpel 2016)."""
+
+    kind: Literal["gelu"] = "gelu"
+    approximate: bool = Field(default=False, description="by a hyperbolic tangent, which is faster")
+
+
+class Mish(ActivationTechnique):
+    """z tanh(softplus(z)): smooth, close to Swish (Misra 2019)."""
+
+    kind: Literal["mish"] = "mish"
+
+
+class Softplus(ActivationTechnique):
+    """log(1 + exp(z)): a smooth ReLU whose mean is above zero (Dugas et al. 2001)."""
+
+    kind: Literal["softplus"] = "softplus"
+
+
+class Squareplus(ActivationTechnique):
+    """(z + sqrt(z^2 + b)) / 2: softplus without exponentials (Barron 2021)."""
+
+    kind: Literal["squareplus"] = "squareplus"
+    b: Size = Field(default=4, description="how round the bend is; 0 would be ReLU")
+
+
+class SparsePlus(ActivationTechnique):
+    """A softplus that is exactly zero up to -1 and exactly z from 1 on, with a parabola between."""
+
+    kind: Literal["sparse_plus"] = "sparse_plus"
+
+
+class HardSwish(ActivationTechnique):
+    """z hard_sigmoid(z), also called hard SiLU: Swish from straight lines (Howard et al. 2019)."""
+
+    kind: Literal["hard_swish"] = "hard_swish"
+
+
+class HardSigmoid(ActivationTechnique):
+    """clip(z / 6 + 1/2, 0, 1): the logistic function from straight lines."""
+
+    kind: Literal["hard_sigmoid"] = "hard_sigmoid"
+
+
+class SparseSigmoid(ActivationTechnique):
+    """clip((z + 1) / 2, 0, 1): saturates exactly from -1 and 1 on."""
+
+    kind: Literal["sparse_sigmoid"] = "sparse_sigmoid"
+
+
+class LogSigmoid(ActivationTechnique):
+    """log(sigmoid(z)): never above zero, straight far below it."""
+
+    kind: Literal["log_sigmoid"] = "log_sigmoid"
+
+
+class HardTanh(ActivationTechnique):
+    """clip(z, -1, 1): the hyperbolic tangent from straight lines."""
+
+    kind: Literal["hard_tanh"] = "hard_tanh"
+
+
+class Softsign(ActivationTechnique):
+    """z / (1 + |z|): like tanh, saturating more slowly (Glorot & Bengio 2010, section 3.2)."""
+
+    kind: Literal["softsign"] = "softsign"
+
+
+class TanhShrink(ActivationTechnique):
+    """z - tanh(z): flat at zero, where gradients therefore vanish; known to train badly."""
+
+    kind: Literal["tanh_shrink"] = "tanh_shrink"
+
+
+class SoftShrink(ActivationTechnique):
+    """z moved towards zero by the threshold, and zero within it: sparse signals (Donoho 1995)."""
+
+    kind: Literal["soft_shrink"] = "soft_shrink"
+    threshold: NonNegative = 0.5
+
+
+class HardShrink(ActivationTechnique):
+    """z outside the threshold and zero within it: sparse signals, with a jump."""
+
+    kind: Literal["hard_shrink"] = "hard_shrink"
+    threshold: NonNegative = 0.5
+
+
+class Threshold(ActivationTechnique):
+    """z above the threshold, else a fixed value: with zero for both it is ReLU."""
+
+    kind: Literal["threshold"] = "threshold"
+    threshold: float = 0.0
+    default_value: float = Field(default=0.0, description="what stands for z up to the threshold")
+
+
+class Exponential(ActivationTechnique):
+    """exp(z): always positive and soon enormous; known to diverge in deep nets."""
+
+    kind: Literal["exponential"] = "exponential"
+
+
+class Linear(ActivationTechnique):
+    """z itself: all layers together are one linear map, the baseline that every non-linearity has to beat."""
+
+    kind: Literal["linear"] = "linear"
+
+
 Activation = Annotated[
-    Relu | LeakyRelu | Prelu | Rrelu | Elu | Selu | Tanh | Sigmoid | Swish,
+    Relu
+    | LeakyRelu
+    | Prelu
+    | Rrelu
+    | Elu
+    | Selu
+    | Tanh
+    | Sigmoid
+    | Swish
+    | Relu6
+    | Celu
+    | Gelu
+    | Mish
+    | Softplus
+    | Squareplus
+    | SparsePlus
+    | HardSwish
+    | HardSigmoid
+    | SparseSigmoid
+    | LogSigmoid
+    | HardTanh
+    | Softsign
+    | TanhShrink
+    | SoftShrink
+    | HardShrink
+    | Threshold
+    | Exponential
+    | Linear,
     FAMILY,
     BARE_NAME,
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from dtrain.techniques.technique import BARE_NAME, FAMILY, Positive, Technique
+from pydantic import model_validator
+
+from dtrain.techniques.technique import BARE_NAME, FAMILY, Contradiction, Positive, Technique
 
 if TYPE_CHECKING:
     import keras
@@ -19,6 +21,10 @@ class InitializerTechnique(Technique):
 
         initializer: keras.Initializer = getattr(keras.initializers, type(self).__name__)(**self.settings(), seed=seed)
         return initializer
+
+    def for_kernel(self, inputs: int, units: int) -> InitializerTechnique:
+        """Returns the rule for a dense kernel [inputs, units]: the same for every shape, but for the identity's."""
+        return self
 
 
 class GlorotNormal(InitializerTechnique):
@@ -74,8 +80,85 @@ class RandomNormal(InitializerTechnique):
     stddev: Positive = 0.05
 
 
+class TruncatedNormal(InitializerTechnique):
+    """Normal with one deviation whatever the layer's size, drawn again beyond two deviations."""
+
+    kind: Literal["truncated_normal"] = "truncated_normal"
+    mean: float = 0.0
+    stddev: Positive = 0.05
+
+
+class RandomUniform(InitializerTechnique):
+    """Uniform between two bounds whatever the layer's size."""
+
+    kind: Literal["random_uniform"] = "random_uniform"
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minval >= self.maxval:
+            raise Contradiction(("minval",), f"got {self.minval}; expected less than maxval ({self.maxval})")
+        return self
+
+
+class Orthogonal(InitializerTechnique):
+    """A random rotation: every singular value is the gain, so that depth keeps lengths (Saxe et al. 2014)."""
+
+    kind: Literal["orthogonal"] = "orthogonal"
+    gain: Positive = 1.0
+
+
+class FixedInitializer(InitializerTechnique):
+    """A rule for a kernel's first values that leaves nothing to chance."""
+
+    def build(self, seed: int) -> keras.Initializer:
+        """Returns the Keras initializer of the same name, whatever the seed."""
+        import keras
+
+        initializer: keras.Initializer = getattr(keras.initializers, type(self).__name__)(**self.settings())
+        return initializer
+
+
+class Identity(FixedInitializer):
+    """The identity times a gain, for dense layers as wide as their inputs (Le et al. 2015); others get `orthogonal`."""
+
+    kind: Literal["identity"] = "identity"
+    gain: Positive = 1.0
+
+    def for_kernel(self, inputs: int, units: int) -> InitializerTechnique:
+        """Returns the identity for a square kernel, else a rotation, which keeps lengths just as well."""
+        return self if inputs == units else Orthogonal(gain=self.gain)
+
+
+class Constant(FixedInitializer):
+    """One value everywhere, a known-bad example: all units of a layer compute, and learn, the same."""
+
+    kind: Literal["constant"] = "constant"
+    value: float = 0.01
+
+
+class Zeros(FixedInitializer):
+    """Zero everywhere, a known-bad example: no gradient reaches any hidden layer."""
+
+    kind: Literal["zeros"] = "zeros"
+
+
 Initializer = Annotated[
-    GlorotNormal | GlorotUniform | HeNormal | HeUniform | LecunNormal | LecunUniform | VarianceScaling | RandomNormal,
+    GlorotNormal
+    | GlorotUniform
+    | HeNormal
+    | HeUniform
+    | LecunNormal
+    | LecunUniform
+    | VarianceScaling
+    | RandomNormal
+    | TruncatedNormal
+    | RandomUniform
+    | Orthogonal
+    | Identity
+    | Constant
+    | Zeros,
     FAMILY,
     BARE_NAME,
 ]
