@@ -7,6 +7,8 @@ gathered, scaled and trained on inside the compiled loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,6 +121,22 @@ class Engine:
         for variable, value in zip(self.variables, self._first_values, strict=True):
             variable.assign(value)
         self.model.set_weights(weights)
+
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Lets the model have the moving average of its weights inside, where the optimizer keeps one."""
+        weights = self.model.trainable_variables if self.optimizer.use_ema else []
+        trained = [one.numpy() for one in weights]
+        self.finalize()
+        try:
+            yield
+        finally:
+            for one, value in zip(weights, trained, strict=True):
+                one.assign(value)
+
+    def finalize(self) -> None:
+        """Gives the model the moving average of its weights for good, where the optimizer keeps one."""
+        self.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def train(
         self,

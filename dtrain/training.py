@@ -145,7 +145,8 @@ class Trainer:
         while not stopped and len(self._epochs) < self.plan.epochs:
             began = time.perf_counter()
             metrics = self._train_epoch(len(self._epochs))
-            stopped = self._patience.update(metrics, self._engine.model.get_weights())
+            with self._engine.averaged_weights():
+                stopped = self._patience.update(metrics, self._engine.model.get_weights())
             self._epochs.append(metrics)
             self._observer.on_epoch(metrics, time.perf_counter() - began)
         self._finish()
@@ -228,7 +229,9 @@ class Trainer:
         self._plateau = self._schedule.update(self._plateau, val_loss, self.plan.learning_rate)
 
     def _validate(self, step: int) -> Evaluation:
-        validation = self._evaluator.evaluate(self._data.validation)
+        # what is measured is what would be kept: the average of the weights, where there is one
+        with self._engine.averaged_weights():
+            validation = self._evaluator.evaluate(self._data.validation)
         if not np.isfinite(validation.loss):
             raise DivergedError(
                 f"step {step}: validation loss {validation.loss}, so weights are no longer finite; training diverged",
@@ -237,6 +240,7 @@ class Trainer:
         return validation
 
     def _finish(self) -> None:
+        self._engine.finalize()
         rule = self._experiment.training.early_stopping
         if rule and rule.restore_best_weights and self._patience.best_weights:
             self._engine.model.set_weights(self._patience.best_weights)

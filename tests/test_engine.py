@@ -33,6 +33,21 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adamax": {},
     "nadam": {},
     "adamw": {},
+    "adadelta": {},
+    "lion": {},
+    "lamb": {},
+    "ftrl": {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.01},
+    "adafactor": {},
+    "muon": {},
+    "sgd with weight decay": {"kind": "sgd", "weight_decay": 0.1},
+    "adam with an average": {"kind": "adam", "use_ema": True, "ema_momentum": 0.8},
+    "sgd that goes on from an average": {
+        "kind": "sgd",
+        "momentum": 0.9,
+        "use_ema": True,
+        "ema_momentum": 0.5,
+        "ema_overwrite_frequency": 2,
+    },
     "clipvalue": {"kind": "sgd", "momentum": 0.9, "clipvalue": 0.01},
     "clipnorm": {"kind": "adam", "clipnorm": 0.1},
     "global_clipnorm": {"kind": "nadam", "global_clipnorm": 0.1},
@@ -99,6 +114,8 @@ def assert_equals_keras(experiment: Experiment, data: Data, compiler: Compiler) 
     momentum = getattr(experiment.optimizer, "momentum", 0)
     records = engine.train(ORDER, RATES, np.full(5, momentum), noise_seed=1, first_step=0, start=0, stop=5)
     losses = train_with_keras(experiment, reference, data)
+    engine.finalize()
+    reference.optimizer.finalize_variable_values(reference.trainable_variables)
     np.testing.assert_allclose(records.loss + records.penalty, losses, rtol=2e-5)
     for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
         # adaptive steps magnify the rounding of gradients near zero

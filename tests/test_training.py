@@ -183,3 +183,18 @@ def test_progress_is_reported_in_chunks(data: Data, monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     whole = train(data, epochs=2, regularizer="dropout")
     assert cut[0].epochs == whole[0].epochs
+
+
+def test_an_average_of_the_weights_is_validated_and_kept_while_training_goes_on_without_it(data: Data) -> None:
+    plain, _, _ = train(data, optimizer={"kind": "adam"})
+    averaged, engine, _ = train(data, optimizer={"kind": "adam", "use_ema": True})
+    np.testing.assert_array_equal(averaged.steps["loss"], plain.steps["loss"])
+    kept = Evaluator(engine.model, "softmax", data.scaling).evaluate(data.validation)
+    assert averaged.epochs[-1].val_loss == kept.loss != plain.epochs[-1].val_loss
+
+
+def test_the_best_weights_are_the_best_average(data: Data) -> None:
+    stopping = {"patience": 3, "monitor": "val_loss"}
+    history, engine, _ = train(data, early_stopping=stopping, optimizer={"kind": "lion", "use_ema": True})
+    kept = Evaluator(engine.model, "softmax", data.scaling).evaluate(data.validation)
+    assert kept.loss == min(one.val_loss for one in history.epochs)

@@ -13,6 +13,7 @@ from dtrain.techniques.technique import (
     NonNegative,
     Positive,
     Share,
+    Size,
     Technique,
 )
 
@@ -24,15 +25,35 @@ class OptimizerTechnique(Technique):
     """A rule for a step, with at most one form of gradient clipping."""
 
     learning_rate: Positive = 0.001
+    weight_decay: NonNegative | None = Field(
+        default=None, description="share of each weight, times the rate, that a step takes away (Loshchilov 2019)"
+    )
     clipvalue: Positive | None = Field(default=None, description="clip each component; turns the gradient")
     clipnorm: Positive | None = Field(default=None, description="clip the norm of each variable's gradient")
     global_clipnorm: Positive | None = Field(default=None, description="clip the norm of the whole gradient")
+    use_ema: bool = Field(
+        default=False, description="validate, keep and save a moving average of the weights (Polyak & Juditsky 1992)"
+    )
+    ema_momentum: Share = Field(default=0.99, description="share of the average that a step keeps")
+    ema_overwrite_frequency: Size | None = Field(
+        default=None, description="every N steps, also train on from the average"
+    )
 
     @model_validator(mode="after")
     def _one_clipping(self) -> Self:
         forms = [name for name in ("clipvalue", "clipnorm", "global_clipnorm") if getattr(self, name) is not None]
         if len(forms) > 1:
             raise Contradiction((forms[1],), f"got {' and '.join(forms)}; expected at most one form of clipping")
+        return self
+
+    @model_validator(mode="after")
+    def _average_is_used(self) -> Self:
+        fields = type(self).model_fields
+        names = ("ema_momentum", "ema_overwrite_frequency")
+        changed = [name for name in names if getattr(self, name) != fields[name].default]
+        if changed and not self.use_ema:
+            message = f"got {getattr(self, changed[0])} without an average; expected use_ema: true beside it"
+            raise Contradiction((changed[0],), message, "set use_ema to true or leave it out")
         return self
 
     @property
@@ -130,8 +151,68 @@ class AdamW(AdamFamily):
     amsgrad: bool = False
 
 
+class Adadelta(OptimizerTechnique):
+    """RMSprop whose steps also take the scale of past steps; the paper's rate is 1 (Zeiler 2012, algorithm 1)."""
+
+    kind: Literal["adadelta"] = "adadelta"
+    rho: Share = 0.95
+    epsilon: Positive = 1e-7
+
+
+class Lion(OptimizerTechnique):
+    """The sign of an interpolated momentum: equal steps for all weights, at small rates (Chen et al. 2023)."""
+
+    kind: Literal["lion"] = "lion"
+    beta_1: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    beta_2: Share = 0.99
+
+
+class Lamb(AdamFamily):
+    """Adam with each layer's step in proportion to its weights, for large batches (You et al. 2020, algorithm 2)."""
+
+    kind: Literal["lamb"] = "lamb"
+
+
+class Ftrl(OptimizerTechnique):
+    """Follow the regularised leader: shallow models with sparse weights (McMahan et al. 2013, algorithm 1)."""
+
+    kind: Literal["ftrl"] = "ftrl"
+    learning_rate_power: float = Field(default=-0.5, le=0, description="0 for a rate that does not fall")
+    initial_accumulator_value: NonNegative = 0.1
+    l1_regularization_strength: NonNegative = 0.0
+    l2_regularization_strength: NonNegative = 0.0
+    l2_shrinkage_regularization_strength: NonNegative = 0.0
+    beta: NonNegative = 0.0
+
+
+class Adafactor(OptimizerTechnique):
+    """Adam without momentum, with second moments by row and column to save memory (Shazeer & Stern 2018)."""
+
+    kind: Literal["adafactor"] = "adafactor"
+    beta_2_decay: float = Field(default=-0.8, lt=0, description="beta_2 of step t is 1 - t^beta_2_decay")
+    epsilon_1: Positive = 1e-30
+    epsilon_2: Positive = 1e-3
+    clip_threshold: Positive = 1.0
+    relative_step: bool = Field(default=True, description="never more than 1 / sqrt(step), whatever the rate")
+
+
+class Muon(OptimizerTechnique):
+    """Orthogonalised momentum for the kernels of dense layers and Adam for all else (Jordan 2024; Liu et al. 2025)."""
+
+    kind: Literal["muon"] = "muon"
+    weight_decay: NonNegative | None = Field(default=0.004, description="as everywhere, of the dense kernels")
+    momentum: Share = 0.95
+    nesterov: bool = True
+    ns_steps: Size = Field(default=5, description="Newton-Schulz iterations that make the momentum orthogonal")
+    adam_beta_1: Share = 0.9
+    adam_beta_2: Share = 0.999
+    adam_weight_decay: NonNegative | None = Field(default=0.004, description="of all that Adam trains")
+    adam_lr_ratio: Positive = Field(default=1.0, description="Adam's rate as a multiple of the learning rate")
+    epsilon: Positive = 1e-7
+
+
 Optimizer = Annotated[
-    SGD | Adagrad | RMSprop | Adam | Adamax | Nadam | AdamW,
+    SGD | Adagrad | RMSprop | Adam | Adamax | Nadam | AdamW | Adadelta | Lion | Lamb | Ftrl | Adafactor | Muon,
     FAMILY,
     BARE_NAME,
 ]

@@ -38,6 +38,7 @@ def test_momentum_can_be_cycled_only_where_there_is_one() -> None:
     [
         ({"kind": "sgd", "nesterov": True}, "got true without momentum"),
         ({"kind": "adam", "clipnorm": 1.0, "clipvalue": 0.5}, "at most one form of clipping"),
+        ({"kind": "adam", "ema_momentum": 0.5}, "got 0.5 without an average; expected use_ema: true"),
     ],
 )
 def test_contradictions_are_refused(written: dict[str, object], message: str) -> None:
