@@ -76,12 +76,11 @@ def _finalise(word: tf.Tensor) -> tf.Tensor:
     return tf.bitwise.bitwise_xor(word, tf.bitwise.right_shift(word, tf.constant(16, tf.uint32)))
 
 
-def _random_words(inputs: tf.Tensor, noise_index: int) -> tf.Tensor | None:
-    """Returns a uint32 for each element of `inputs`, or None where noise is off."""
+def _random_words(shape: tuple[int, ...], noise_index: int) -> tf.Tensor | None:
+    """Returns a uint32 for each element of `shape` of each example [batch, *shape], or None where noise is off."""
     place = current_place()
     if place is None:
         return None
-    shape = inputs.shape[1:]
     features = int(np.prod(shape))
     stream = mix(mix(place.seed, tf.constant(noise_index, tf.uint32)), place.step)
     elements = place.examples[:, None] * tf.constant(features, tf.uint32) + tf.constant(
@@ -111,7 +110,7 @@ class NoiseLayer(keras.layers.Layer):  # type: ignore[misc]
 
 
 class DroppingLayer(NoiseLayer):
-    """A noise layer that drops units.
+    """A noise layer with a rate, that drops units or disturbs them as much as if it did.
 
     Args:
         rate: Probability to drop a unit.
@@ -124,9 +123,13 @@ class DroppingLayer(NoiseLayer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns `inputs`, in training with units dropped."""
-        words = _random_words(inputs, self.noise_index) if training and self.rate > 0 else None
-        if words is None:
-            return inputs
+        words = _random_words(self._noise_shape(inputs), self.noise_index) if training and self.rate > 0 else None
+        return inputs if words is None else self._disturb(inputs, words)
+
+    def _noise_shape(self, inputs: tf.Tensor) -> tuple[int, ...]:
+        return tuple(inputs.shape[1:])
+
+    def _disturb(self, inputs: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
         return self._drop(inputs, words >= tf.constant(int(self.rate * 2**32), tf.uint32))
 
     def _drop(self, inputs: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
@@ -147,6 +150,36 @@ class CounterDropout(DroppingLayer):
     def stock(self) -> keras.layers.Layer:
         """Returns the layer of Keras that does the same with Keras's own random numbers."""
         return keras.layers.Dropout(self.rate, name=self.name)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class CounterSpatialDropout(CounterDropout):
+    """Dropout of whole channels of images [batch, height, width, channels], with counter-based masks."""
+
+    def _noise_shape(self, inputs: tf.Tensor) -> tuple[int, ...]:
+        return (1, 1, inputs.shape[-1])
+
+    def stock(self) -> keras.layers.Layer:
+        """Returns the layer of Keras that does the same with Keras's own random numbers."""
+        return keras.layers.SpatialDropout2D(self.rate, name=self.name)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class CounterGaussianDropout(DroppingLayer):
+    """Multiplicative Gaussian noise of mean 1 and variance rate / (1 - rate), counter-based.
+
+    The normal numbers are the inverse normal function of the middles of 2^23 equal parts of [0, 1], the finest that
+    float32 holds apart.
+    """
+
+    def _disturb(self, inputs: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+        parts = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32)
+        normal = np.float32(np.sqrt(2)) * tf.math.erfinv((parts + 0.5) * 2.0**-22 - 1)
+        return inputs * (1 + np.float32(np.sqrt(self.rate / (1 - self.rate))) * normal)
+
+    def stock(self) -> keras.layers.Layer:
+        """Returns the layer of Keras that does the same with Keras's own random numbers."""
+        return keras.layers.GaussianDropout(self.rate, name=self.name)
 
 
 _SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772
@@ -188,7 +221,7 @@ class RReLU(NoiseLayer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns inputs above zero as they are and the others times their slope."""
-        words = _random_words(inputs, self.noise_index) if training else None
+        words = _random_words(inputs.shape[1:], self.noise_index) if training else None
         if words is None:
             return tf.where(inputs > 0, inputs, inputs * self.mean_slope)
         # 24 bits fill a float32's mantissa exactly
@@ -202,6 +235,37 @@ class RReLU(NoiseLayer):
     def stock(self) -> keras.layers.Layer:
         """Returns the layer of Keras that predicts the same: Keras has no random slopes."""
         return keras.layers.LeakyReLU(negative_slope=self.mean_slope, name=self.name)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class TrainedScalar(keras.layers.Layer):  # type: ignore[misc]
+    """One trained number that all inputs are multiplied by, or that is added to all (Zhang et al. 2019, section 3).
+
+    Args:
+        multiplies: Whether the number multiplies, from 1 on, or is added, from 0 on.
+    """
+
+    def __init__(self, *, multiplies: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.multiplies = multiplies
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the number."""
+        self.scalar = self.add_weight(shape=(1,), initializer="ones" if self.multiplies else "zeros", name="scalar")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns `inputs` times the number, or plus it."""
+        return inputs * self.scalar if self.multiplies else inputs + self.scalar
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "multiplies": self.multiplies}
+
+    def stock(self) -> keras.layers.Layer:
+        """Returns the layer of Keras that does the same with the number as a constant: Keras has no trained one."""
+        number = float(self.scalar[0])
+        scale, offset = (number, 0.0) if self.multiplies else (1.0, number)
+        return keras.layers.Rescaling(scale, offset, name=self.name)
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

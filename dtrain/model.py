@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from dtrain.keras_objects import TrainedScalar
 from dtrain.spec import Experiment
-from dtrain.techniques.networks import ConvNetwork, DenseNetwork
+from dtrain.techniques.networks import ConvNetwork
 from dtrain.techniques.normalizations import NormalizationTechnique
-from dtrain.techniques.regularizers import MaxNorm, Noise, Penalty
+from dtrain.techniques.regularizers import Noise, Penalty, WeightConstraint
 from dtrain.techniques.technique import LayerSite
 
 Output = Literal["softmax", "sigmoid"]
@@ -50,6 +51,7 @@ class _Builder:
         convolutional: Whether the next layer acts on images.
         layer: How many weight layers stand already.
         noise_layers: How many layers that may be random stand already; each draws noise of its own.
+        scalars: How many of Fixup's scalar biases stand already.
     """
 
     experiment: Experiment
@@ -57,31 +59,87 @@ class _Builder:
     convolutional: bool
     layer: int = 0
     noise_layers: int = 0
+    scalars: int = 0
 
     def __post_init__(self) -> None:
         regularizers = self.experiment.regularizer
         self.penalty = next((one for one in regularizers if isinstance(one, Penalty)), None)
-        self.constraint = next((one for one in regularizers if isinstance(one, MaxNorm)), None)
+        self.constraint = next((one for one in regularizers if isinstance(one, WeightConstraint)), None)
         self.noise = next((one for one in regularizers if isinstance(one, Noise)), None)
         normalization = self.experiment.normalization
         self.normalization = normalization if isinstance(normalization, NormalizationTechnique) else None
 
     def build(self, image_shape: tuple[int, ...], classes: int) -> keras.Model:
         images = keras.Input(image_shape, name="images")
-        signal = self._inputs(images)
-        network = self.experiment.network
+        signal, network = self._inputs(images), self.experiment.network
         if isinstance(network, ConvNetwork):
-            for filters in network.filters:
-                signal = self._convolution(signal, filters, network.kernel_size)
+            signal = self._hidden(signal, network.filters, network.pooled, residual=network.residual)
             signal = keras.layers.Flatten(name="flatten")(signal)
             self.convolutional = False
-        for units in network.sizes if isinstance(network, DenseNetwork) else network.hidden:
-            signal = self._noise(self._activated(self._dense(units), signal))
+            signal = self._hidden(signal, network.hidden, (False,) * len(network.hidden), residual=False)
+        else:
+            signal = self._hidden(signal, network.sizes, (False,) * len(network.sizes), residual=network.residual)
         return keras.Model(images, self._output(signal, classes), name=network.kind)
 
-    def _site(self, role: str) -> LayerSite:
+    def _hidden(
+        self, signal: keras.KerasTensor, sizes: tuple[int, ...], pooled: tuple[bool, ...], *, residual: bool
+    ) -> keras.KerasTensor:
+        """Stacks weight layers of these sizes, with what stands behind each."""
+        if residual:
+            return self._residual(signal, sizes, pooled)
+        for units, pool in zip(sizes, pooled, strict=True):
+            signal = self._activated(self._weights(units, signal)(signal))
+            signal = self._noise(self._pooling(signal) if pool else signal)
+        return signal
+
+    def _residual(
+        self, trunk: keras.KerasTensor, sizes: tuple[int, ...], pooled: tuple[bool, ...]
+    ) -> keras.KerasTensor:
+        """Adds branches of two layers to the trunk, which nothing else stands on (He et al. 2016b, figure 1b).
+
+        What stands behind a layer stands behind the sum at every second one, on the way into the next branch only.
+        """
+        ready, branches = trunk, len(sizes) // 2
+        for first, second, pool in zip(sizes[::2], sizes[1::2], pooled[1::2], strict=True):
+            branch = self._branch(ready, first, second, branches)
+            trunk = keras.layers.Add(name=f"sum_{self.layer}")([self._skip(trunk, second), branch])
+            trunk = self._pooling(trunk) if pool else trunk
+            ready = self._noise(self._activated(self._shifted(trunk)))
+        return ready
+
+    def _branch(self, signal: keras.KerasTensor, first: int, second: int, branches: int) -> keras.KerasTensor:
+        fixup = self.experiment.network.fixup
+        signal = self._shifted(signal)
+        layer = self._weights(first, signal, bias=not fixup)
+        signal = self._noise(self._activated(self._shifted(layer(signal))))
+        if not fixup:
+            return self._weights(second, signal)(signal)
+        # branches of m = 2 layers: all but the last times branches^(-1 / (2m - 2)), the last zero (Zhang 2019, sec. 3)
+        layer.kernel.assign(layer.kernel * branches**-0.5)
+        signal = self._shifted(signal)
+        signal = self._weights(second, signal, bias=False, initializer=keras.initializers.Zeros())(signal)
+        return TrainedScalar(multiplies=True, name=f"multiplier_{self.layer}")(signal)
+
+    def _skip(self, trunk: keras.KerasTensor, units: int) -> keras.KerasTensor:
+        """Returns what a branch is added to: the trunk, or its projection where the branch has another width."""
+        if trunk.shape[-1] == units:
+            return trunk
+        options = self._weight_options(trunk.shape[-1], units, bias=False, part=1)
+        name = f"projection_{self.layer}"
+        if self.convolutional:
+            return keras.layers.Conv2D(units, 1, name=name, **options)(trunk)
+        return keras.layers.Dense(units, name=name, **options)(trunk)
+
+    def _shifted(self, signal: keras.KerasTensor) -> keras.KerasTensor:
+        """Adds one of Fixup's scalar biases, where asked for."""
+        if not self.experiment.network.fixup:
+            return signal
+        self.scalars += 1
+        return TrainedScalar(multiplies=False, name=f"bias_{self.scalars}")(signal)
+
+    def _site(self, role: str, width: int = 0) -> LayerSite:
         self.noise_layers += 1
-        return LayerSite(f"{role}_{self.layer}", self.noise_layers, self.convolutional)
+        return LayerSite(f"{role}_{self.layer}", self.noise_layers, self.convolutional, width)
 
     def _inputs(self, images: keras.KerasTensor) -> keras.KerasTensor:
         if not self.convolutional:
@@ -94,38 +152,54 @@ class _Builder:
             signal = self._normalized(signal)
         return self._noise(signal)
 
-    def _dense(self, units: int) -> keras.layers.Layer:
+    def _weights(
+        self,
+        units: int,
+        signal: keras.KerasTensor,
+        *,
+        bias: bool = True,
+        initializer: keras.Initializer | None = None,
+    ) -> keras.layers.Layer:
+        """Returns the next dense layer or convolution, built for `signal`."""
         self.layer += 1
-        return keras.layers.Dense(units, name=f"dense_{self.layer}", **self._weight_options())
+        options = self._weight_options(signal.shape[-1], units, bias=bias)
+        options |= {"kernel_initializer": initializer} if initializer else {}
+        network = self.experiment.network
+        if self.convolutional and isinstance(network, ConvNetwork):
+            name = f"conv_{self.layer}"
+            layer = keras.layers.Conv2D(units, network.kernel_size, padding="same", name=name, **options)
+        else:
+            layer = keras.layers.Dense(units, name=f"dense_{self.layer}", **options)
+        layer.build(signal.shape)
+        return layer
 
-    def _convolution(self, signal: keras.KerasTensor, filters: int, kernel_size: int) -> keras.KerasTensor:
-        self.layer += 1
-        name = f"conv_{self.layer}"
-        layer = keras.layers.Conv2D(filters, kernel_size, padding="same", name=name, **self._weight_options())
+    def _pooling(self, signal: keras.KerasTensor) -> keras.KerasTensor:
         # "same" lets small images pass through any number of poolings
-        pooling = keras.layers.MaxPooling2D(padding="same", name=f"pooling_{self.layer}")
-        return self._noise(pooling(self._activated(layer, signal)))
+        return keras.layers.MaxPooling2D(padding="same", name=f"pooling_{self.layer}")(signal)
 
-    def _weight_options(self) -> dict[str, object]:
-        constraint = self.constraint
+    def _weight_options(self, inputs: int, units: int, *, bias: bool, part: int = 0) -> dict[str, Any]:
+        constraint, bias = self.constraint, bias and self._bias
         return {
-            "kernel_initializer": self.experiment.initializer.build(self._layer_seed()),
-            "kernel_regularizer": self.penalty.build() if self.penalty else None,
+            "kernel_initializer": self.experiment.initializer.for_kernel(inputs, units).build(self._layer_seed(part)),
+            "kernel_regularizer": self._kernel_penalty(inputs, units),
             "kernel_constraint": constraint.build(convolutional=self.convolutional) if constraint else None,
-            "bias_constraint": constraint.build_for_bias() if constraint and self._bias else None,
-            "use_bias": self._bias,
+            "bias_constraint": constraint.build_for_bias() if constraint and bias else None,
+            "use_bias": bias,
         }
 
-    def _layer_seed(self) -> int:
-        return int(np.random.SeedSequence([self.seed, self.layer]).generate_state(1)[0] >> 1)
+    def _kernel_penalty(self, inputs: int, units: int) -> keras.Regularizer | None:
+        return self.penalty.build() if self.penalty and self.penalty.has_terms(inputs, units) else None
+
+    def _layer_seed(self, part: int = 0) -> int:
+        entropy = [self.seed, self.layer, part] if part else [self.seed, self.layer]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
 
     @property
     def _bias(self) -> bool:
-        """Batch normalization in front of the activation shifts by itself."""
+        """Normalization in front of the activation shifts by itself."""
         return not (self.normalization and self.normalization.position == "before")
 
-    def _activated(self, layer: keras.layers.Layer, signal: keras.KerasTensor) -> keras.KerasTensor:
-        signal = layer(signal)
+    def _activated(self, signal: keras.KerasTensor) -> keras.KerasTensor:
         position = self.normalization.position if self.normalization else None
         if position == "before":
             signal = self._normalized(signal)
@@ -134,7 +208,7 @@ class _Builder:
 
     def _normalized(self, signal: keras.KerasTensor) -> keras.KerasTensor:
         assert self.normalization
-        return self.normalization.build(self._site(self.normalization.kind))(signal)
+        return self.normalization.build(self._site(self.normalization.kind, signal.shape[-1]))(signal)
 
     def _noise(self, signal: keras.KerasTensor) -> keras.KerasTensor:
         if self.noise is None:
@@ -145,13 +219,15 @@ class _Builder:
     def _output(self, signal: keras.KerasTensor, classes: int) -> keras.KerasTensor:
         self.layer += 1
         activation = output_kind(self.experiment, classes)
+        units = 1 if activation == "sigmoid" else classes
+        fixup, glorot = self.experiment.network.fixup, keras.initializers.GlorotUniform(seed=self._layer_seed())
         return keras.layers.Dense(
-            1 if activation == "sigmoid" else classes,
+            units,
             activation=activation,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=self._layer_seed()),
-            kernel_regularizer=self.penalty.build() if self.penalty else None,
+            kernel_initializer=keras.initializers.Zeros() if fixup else glorot,
+            kernel_regularizer=self._kernel_penalty(signal.shape[-1], units),
             name="output",
-        )(signal)
+        )(self._shifted(signal))
 
 
 def stock_model(model: keras.Model) -> keras.Model:
@@ -161,5 +237,8 @@ def stock_model(model: keras.Model) -> keras.Model:
         return layer.stock() if hasattr(layer, "stock") else type(layer).from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=stock_layer)
-    copy.set_weights(model.get_weights())
+    twins = {layer.name: layer for layer in copy.layers}
+    for layer in model.layers:
+        if twins[layer.name].weights:
+            twins[layer.name].set_weights(layer.get_weights())
     return copy

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from dtrain.techniques.activations import Activation
+from dtrain.techniques.combinations import input_contradictions, technique_contradictions
 from dtrain.techniques.initializers import Initializer
 from dtrain.techniques.networks import Network
-from dtrain.techniques.normalizations import Normalization
+from dtrain.techniques.normalizations import BatchNorm, Normalization
 from dtrain.techniques.optimizers import Optimizer
-from dtrain.techniques.regularizers import MaxNorm, Noise, Penalty, Regularizer
-from dtrain.techniques.schedules import Piecewise, Schedule
+from dtrain.techniques.regularizers import Regularizer
+from dtrain.techniques.schedules import BEST_AT_END, Schedule
 from dtrain.techniques.technique import Contradiction, Contradictions, NonNegative, Section, Size
 
 DEEP = 5
@@ -104,8 +105,12 @@ def _is_deep(network: object) -> bool:
     """Whether a network, as written in a file, is deep; a malformed one is left to its own check."""
     if isinstance(network, list | tuple):
         return len(network) >= DEEP
-    depth = network.get("depth", network.get("hidden", ())) if isinstance(network, dict) else ()
-    return (len(depth) if isinstance(depth, list | tuple) else depth if isinstance(depth, int) else 0) >= DEEP
+    if not isinstance(network, dict):
+        return False
+    depth = network.get("depth", 0)
+    lists = [network.get(key) for key in ("filters", "hidden")]
+    listed = sum(len(one) for one in lists if isinstance(one, list | tuple))
+    return max(listed, depth if isinstance(depth, int) else 0) >= DEEP
 
 
 def default_table(written: dict[str, Any]) -> dict[str, Any]:
@@ -113,12 +118,15 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
 
     The default table is He, ELU, batch normalization if deep, early stopping, l2, Nesterov momentum and 1cycle. With
     SELU it is the self-normalising table: LeCun, no normalization, alpha dropout, standardised inputs, smaller steps.
+    Fixup takes the place of the normalization.
 
     Args:
         written: What the file says, by key.
     """
     self_normalising = _kind(written.get("activation")) == "selu"
-    normalized = _is_deep(written.get("network")) and not self_normalising
+    network = written.get("network")
+    fixup = isinstance(network, dict) and network.get("fixup") is True
+    normalized = _is_deep(network) and not self_normalising and not fixup
     rate = 0.005 if self_normalising else 0.02
     dropout, penalty = {"kind": "alpha_dropout", "rate": 0.1, "layers": "last"}, {"kind": "l2", "factor": 1e-4}
     return {
@@ -136,10 +144,10 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fill_in_patience(schedule: object, training: dict[str, Any]) -> dict[str, Any]:
-    """1cycle is best at its end: there early stopping only picks the best epoch, unless a file gives a patience."""
+    """Where a schedule is best at its end, early stopping only picks the best epoch, unless a file gives a patience."""
     stopping, epochs = training.get("early_stopping", {}), training.get("epochs", Training().epochs)
     # what is no number of epochs is left to its own check
-    planned = _kind(schedule) == "one_cycle" and type(epochs) is int and epochs > 0
+    planned = _kind(schedule) in BEST_AT_END and type(epochs) is int and epochs > 0
     if not isinstance(stopping, dict) or not planned:
         return {"early_stopping": stopping} | training
     return training | {"early_stopping": {"patience": epochs} | stopping}
@@ -175,8 +183,7 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
         found = [
-            *_schedule_contradictions(self),
-            *_regularizer_contradictions(self),
+            *technique_contradictions(self),
             *_size_contradictions(self),
         ]
         if found:
@@ -185,46 +192,20 @@ class Experiment(Section):
 
     def notices(self) -> tuple[str, ...]:
         """Returns what a user should know about the combination, beside any error."""
-        if self.schedule.cycles_momentum and self.optimizer.cycled_momentum is None:
-            kind = self.optimizer.kind
-            return (f"schedule {self.schedule.kind}: {kind} has no momentum to cycle here; only the rate moves",)
-        return ()
-
-
-def _schedule_contradictions(experiment: Experiment) -> list[Contradiction]:
-    schedule, epochs = experiment.schedule, experiment.training.epochs
-    if isinstance(schedule, Piecewise) and schedule.boundaries and schedule.boundaries[-1] >= epochs:
-        return [
-            Contradiction(
-                ("schedule", "boundaries"),
-                f"got {list(schedule.boundaries)} with training.epochs {epochs}; expected epochs below {epochs}",
-                "move the boundaries or train for longer",
-                beside=("training",),
+        said = []
+        optimizer, normalization = self.optimizer, self.normalization
+        if self.schedule.cycles_momentum and optimizer.cycled_momentum is None:
+            said.append(
+                f"schedule {self.schedule.kind}: {optimizer.kind} has no momentum to cycle here; only the rate moves"
             )
-        ]
-    return []
-
-
-def _regularizer_contradictions(experiment: Experiment) -> list[Contradiction]:
-    found = []
-    for role, name, advice in (
-        (Penalty, "penalty", "l1_l2 has both factors"),
-        (MaxNorm, "max_norm", "keep one of them"),
-        (Noise, "dropout", "one entry takes a list of rates"),
-    ):
-        places = [index for index, one in enumerate(experiment.regularizer) if isinstance(one, role)]
-        if len(places) > 1:
-            second = experiment.regularizer[places[1]]
-            message = f"got {second.kind!r} as a second {name}; expected at most one"
-            found.append(Contradiction(("regularizer", places[1]), message, advice))
-    for index, one in enumerate(experiment.regularizer):
-        if isinstance(one, Noise):
-            try:
-                one.rates(experiment.network.hidden_layers)
-            except Contradiction as wrong:
-                path = ("regularizer", index, *wrong.path)
-                found.append(Contradiction(path, wrong.message, wrong.hint, beside=("network",)))
-    return found
+        if optimizer.kind == "muon" and self.network.kind == "conv":
+            said.append("optimizer muon: its Adam trains the convolutions; Muon takes the kernels of dense layers")
+        if optimizer.use_ema and isinstance(normalization, BatchNorm) and normalization.final_statistics == "moving":
+            said.append(
+                "optimizer.use_ema: batch norm's moving statistics are not of the averaged weights; "
+                "normalization.final_statistics=full_pass measures them again at the end"
+            )
+        return tuple(said)
 
 
 def _size_contradictions(experiment: Experiment) -> list[Contradiction]:
@@ -273,7 +254,7 @@ def _known_training_images(dataset: Dataset, known: NamedDataset) -> int:
 def fit_contradictions(
     experiment: Experiment, *, train: int, image_shape: tuple[int, ...], classes: int
 ) -> list[Contradiction]:
-    """Returns where the experiment does not fit its data: batch size, output and number of parameters.
+    """Returns where the experiment does not fit its data: inputs, batch size, output and number of parameters.
 
     Args:
         experiment: The experiment, right in itself.
@@ -281,7 +262,7 @@ def fit_contradictions(
         image_shape: Height, width and, for colour, channels.
         classes: Classes to tell apart.
     """
-    found = []
+    found = input_contradictions(experiment, image_shape)
     batch_size, network = experiment.training.batch_size, experiment.network
     if 0 < train < batch_size:
         message = f"got {batch_size}; expected at most {train}, the number of training images"

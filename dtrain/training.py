@@ -16,7 +16,8 @@ from dtrain.errors import DivergedError
 from dtrain.evaluation import Evaluation, Evaluator, set_final_statistics
 from dtrain.spec import EarlyStopping, Experiment
 from dtrain.techniques.normalizations import BatchNorm
-from dtrain.techniques.schedules import FloatArray, Performance, Plan, Plateau, Schedule
+from dtrain.techniques.planning import FloatArray, Plan
+from dtrain.techniques.schedules import Performance, Plateau, Schedule
 
 CHUNK_STEPS = 500
 """Steps between two looks at the outside world: well under a second of training for the lesson's networks."""

@@ -23,7 +23,8 @@ from dtrain.plots import (
 )
 from dtrain.rate_rules import Marks
 from dtrain.rate_suggestion import Curve, Suggestion
-from dtrain.techniques.schedules import OneCycle, Plan
+from dtrain.techniques.planning import Plan
+from dtrain.techniques.schedules import OneCycle
 
 ODD_NAMES = ["$", "a_b^{c", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
 STEPS = {

@@ -59,6 +59,12 @@ def test_early_stopping_lets_a_cycle_end_by_default() -> None:
     assert impatient.training.early_stopping and impatient.training.early_stopping.patience == 3
 
 
+@pytest.mark.parametrize(("schedule", "patience"), [("cosine", 30), ("polynomial", 30), ("cosine_restarts", 10)])
+def test_other_schedules_that_end_low_are_let_end_too(schedule: str, patience: int) -> None:
+    stopping = experiment(schedule=schedule, training={"epochs": 30}).training.early_stopping
+    assert stopping and stopping.patience == patience
+
+
 def test_early_stopping_can_be_switched_off_and_stays_when_training_says_something_else() -> None:
     assert experiment(training={"early_stopping": None}).training.early_stopping is None
     assert experiment(training={"epochs": 3}).training.early_stopping is not None
@@ -109,10 +115,20 @@ def test_one_cycle_says_where_there_is_no_momentum_to_cycle() -> None:
     assert experiment().notices() == ()
 
 
-@pytest.mark.parametrize("network", [[300, 100], {"depth": 3, "width": 7}, {"filters": [4, 6], "hidden": [5]}])
+RESIDUAL = [
+    {"depth": 4, "width": 7, "residual": True},
+    {"hidden": [12, 8, 5, 8], "residual": True, "fixup": True},
+    {"filters": [4, 4, 4, 4, 3, 6], "hidden": [5], "residual": True},
+    {"filters": [4, 4, 3, 6], "hidden": [5], "residual": True, "fixup": True},
+]
+
+
+@pytest.mark.parametrize(
+    "network", [[300, 100], {"depth": 3, "width": 7}, {"filters": [4, 6], "hidden": [5]}, *RESIDUAL]
+)
 def test_parameters_are_counted_as_keras_counts_them(network: object) -> None:
     from dtrain.model import build_model
 
-    one = experiment(network=network)
+    one = experiment(network=network, normalization="none")
     model = build_model(one, (28, 28), 10, seed=1)
     assert one.network.parameters((28, 28), 10) == model.count_params()

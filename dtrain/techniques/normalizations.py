@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from dtrain.techniques.technique import BARE_NAME, FAMILY, LayerSite, Positive, Technique
+from dtrain.techniques.technique import (
+    BARE_NAME,
+    FAMILY,
+    Contradiction,
+    LayerSite,
+    Positive,
+    Size,
+    Technique,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +31,17 @@ class NormalizationTechnique(Technique):
     def build(self, site: LayerSite) -> keras.layers.Layer | None:
         """Returns the layer that stands at `site`, or None where nothing stands."""
         raise AssertionError("every kind of normalization builds its own layer")
+
+    def check(self, site: LayerSite, place: str) -> None:
+        """Finds out whether the normalization can stand at `site`, whose width is known.
+
+        Args:
+            site: Where it would stand.
+            place: What stands there, in words.
+
+        Raises:
+            Contradiction: It cannot.
+        """
 
 
 class NoNormalization(Technique):
@@ -53,4 +72,77 @@ class BatchNorm(NormalizationTechnique):
         return keras.layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=site.name)
 
 
-Normalization = Annotated[NoNormalization | BatchNorm, FAMILY, BARE_NAME]
+class ExampleNormalization(NormalizationTechnique):
+    """What rescales the signal of each example by itself: the same in training and in use, whatever the batch."""
+
+    epsilon: Positive = 1e-3
+
+    def check(self, site: LayerSite, place: str) -> None:
+        """Refuses a single unit, which is its own mean."""
+        if site.width == 1 and not site.convolutional:
+            message = f"got {self.model_dump()['kind']!r} behind {place} of 1 unit; expected 2 or more"
+            raise Contradiction((), message, "a single unit less its own mean is always zero: write batch_norm or none")
+
+
+class LayerNorm(ExampleNormalization):
+    """Normalises each example over all its units, then scales and shifts each unit (Ba et al. 2016).
+
+    Behind a convolution it is over all positions and channels, as a group norm of one group (Wu & He 2018, 3.1).
+    """
+
+    kind: Literal["layer_norm"] = "layer_norm"
+
+    def build(self, site: LayerSite) -> keras.layers.Layer:
+        """Returns Keras's LayerNormalization, or GroupNormalization of one group behind a convolution."""
+        import keras
+
+        if site.convolutional:
+            return keras.layers.GroupNormalization(groups=1, epsilon=self.epsilon, name=site.name)
+        return keras.layers.LayerNormalization(epsilon=self.epsilon, name=site.name)
+
+
+MAXIMUM_GROUPS = 32
+"""Groups that a group norm makes of its own accord at most: the paper's and Keras's default."""
+
+
+class GroupNorm(ExampleNormalization):
+    """Normalises each example over groups of its units or channels (Wu & He 2018): steady at small batches."""
+
+    kind: Literal["group_norm"] = "group_norm"
+    groups: Size | None = Field(
+        default=None, description="must divide every width; null: the most, up to 32, that divide the layer's"
+    )
+
+    def build(self, site: LayerSite) -> keras.layers.Layer:
+        """Returns Keras's GroupNormalization with a number of groups that fits the site's width."""
+        import keras
+
+        groups = self.groups or max(one for one in _group_numbers(site) if one <= MAXIMUM_GROUPS)
+        return keras.layers.GroupNormalization(groups=groups, epsilon=self.epsilon, name=site.name)
+
+    def check(self, site: LayerSite, place: str) -> None:
+        """Refuses a number of groups that does not divide the width, or that leaves single units."""
+        super().check(site, place)
+        possible = _group_numbers(site)
+        if self.groups is None or self.groups in possible:
+            return
+        nearest = [
+            *[one for one in possible if one < self.groups][-1:],
+            *[one for one in possible if one > self.groups][:1],
+        ]
+        units = "channel" if site.convolutional else "unit"
+        raise Contradiction(
+            ("groups",),
+            f"got {self.groups} with {place} of {site.width} {units}{'s' * (site.width > 1)}; "
+            f"expected {' or '.join(map(str, nearest))}",
+            "leave groups out: then every layer gets a number that fits",
+        )
+
+
+def _group_numbers(site: LayerSite) -> list[int]:
+    """The divisors of the width; without the width itself for units, each of which would be its own mean."""
+    largest = site.width if site.convolutional else site.width // 2
+    return [number for number in range(1, largest + 1) if site.width % number == 0]
+
+
+Normalization = Annotated[NoNormalization | BatchNorm | LayerNorm | GroupNorm, FAMILY, BARE_NAME]

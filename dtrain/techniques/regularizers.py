@@ -28,6 +28,10 @@ class Penalty(Technique):
         """Returns the Keras regularizer."""
         raise AssertionError("every penalty builds its own regularizer")
 
+    def has_terms(self, inputs: int, units: int) -> bool:
+        """Whether there is anything to penalise in a kernel [inputs, units]."""
+        return True
+
 
 class L1(Penalty):
     """factor x sum of |w|: drives small weights to zero."""
@@ -69,7 +73,44 @@ class L1L2(Penalty):
         return keras.regularizers.L1L2(self.l1, self.l2)
 
 
-class MaxNorm(Technique):
+class Orthogonal(Penalty):
+    """factor x mean |cosine| between rows or columns: makes them point different ways (Brock et al. 2017, eq. 4)."""
+
+    kind: Literal["orthogonal"] = "orthogonal"
+    factor: NonNegative = 0.01
+    mode: Literal["rows", "columns"] = Field(
+        default="rows", description="rows: each input's outgoing weights; columns: each unit's incoming weights"
+    )
+
+    def build(self) -> keras.Regularizer:
+        """Returns Keras's OrthogonalRegularizer, which takes matrices only."""
+        import keras
+
+        return keras.regularizers.OrthogonalRegularizer(self.factor, mode=self.mode)
+
+    def has_terms(self, inputs: int, units: int) -> bool:
+        """Whether there are two vectors to compare."""
+        return (inputs if self.mode == "rows" else units) > 1
+
+
+class WeightConstraint(Technique):
+    """What the weights of every hidden unit are brought back to, after every step."""
+
+    def build(self, *, convolutional: bool) -> keras.constraints.Constraint:
+        """Returns the Keras constraint of a dense kernel, or of a convolution's."""
+        raise AssertionError("every constraint builds its own")
+
+    def build_for_bias(self) -> keras.constraints.Constraint | None:
+        """Returns the constraint of a bias vector as a whole, or None."""
+        return None
+
+
+def _incoming_axes(*, convolutional: bool) -> int | list[int]:
+    """All axes but the last: [0] of a dense kernel, [0, 1, 2] of a convolution."""
+    return [0, 1, 2] if convolutional else 0
+
+
+class MaxNorm(WeightConstraint):
     """Bounds the norm of each hidden unit's incoming weights, after every step (Srivastava et al. 2014, 5.1)."""
 
     kind: Literal["max_norm"] = "max_norm"
@@ -77,10 +118,10 @@ class MaxNorm(Technique):
     biases: bool = Field(default=False, description="also bound the norm of each hidden layer's bias vector")
 
     def build(self, *, convolutional: bool) -> keras.constraints.Constraint:
-        """Returns Keras's MaxNorm over all axes but the last: [0] of a dense kernel, [0, 1, 2] of a convolution."""
+        """Returns Keras's MaxNorm over each unit's incoming weights."""
         import keras
 
-        return keras.constraints.MaxNorm(self.value, axis=[0, 1, 2] if convolutional else 0)
+        return keras.constraints.MaxNorm(self.value, axis=_incoming_axes(convolutional=convolutional))
 
     def build_for_bias(self) -> keras.constraints.Constraint | None:
         """Returns the constraint of a bias vector as a whole, or None."""
@@ -89,8 +130,32 @@ class MaxNorm(Technique):
         return keras.constraints.MaxNorm(self.value, axis=0) if self.biases else None
 
 
+class UnitNorm(WeightConstraint):
+    """Brings the norm of each hidden unit's incoming weights to 1, after every step."""
+
+    kind: Literal["unit_norm"] = "unit_norm"
+
+    def build(self, *, convolutional: bool) -> keras.constraints.Constraint:
+        """Returns Keras's UnitNorm over each unit's incoming weights."""
+        import keras
+
+        return keras.constraints.UnitNorm(axis=_incoming_axes(convolutional=convolutional))
+
+
+class NonNeg(WeightConstraint):
+    """Sets the negative weights of hidden layers to zero, after every step: units can only add up their inputs."""
+
+    kind: Literal["non_neg"] = "non_neg"
+
+    def build(self, *, convolutional: bool) -> keras.constraints.Constraint:
+        """Returns Keras's NonNeg."""
+        import keras
+
+        return keras.constraints.NonNeg()
+
+
 class Noise(Technique):
-    """Drops units at random in training, in front of the layers that it is set for; never behind the output.
+    """Disturbs units at random in training, in front of the layers that it is set for; never behind the output.
 
     The places are the inputs and each hidden layer, in this order.
     """
@@ -104,7 +169,7 @@ class Noise(Technique):
 
     @model_validator(mode="after")
     def _list_or_layers(self) -> Self:
-        if isinstance(self.rate, tuple) and self.layers != "all":
+        if isinstance(self.rate, tuple) and self.layers != type(self).model_fields["layers"].default:
             raise Contradiction(
                 ("layers",),
                 f"got {self.layers!r} beside a list of rates; expected one of the two",
@@ -159,4 +224,54 @@ class AlphaDropout(Noise):
         return CounterAlphaDropout(rate, noise_index=site.noise_index, name=site.name)
 
 
-Regularizer = Annotated[L1 | L2 | L1L2 | MaxNorm | Dropout | AlphaDropout, FAMILY, BARE_NAME]
+class GaussianDropout(Noise):
+    """Multiplies units by normal numbers of mean 1 and variance rate / (1 - rate) (Srivastava et al. 2014, 10)."""
+
+    kind: Literal["gaussian_dropout"] = "gaussian_dropout"
+
+    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
+        """Returns Gaussian dropout whose factors are a function of seed, layer, step and element."""
+        from dtrain.keras_objects import CounterGaussianDropout
+
+        return CounterGaussianDropout(rate, noise_index=site.noise_index, name=site.name)
+
+
+class SpatialDropout(Noise):
+    """Drops whole channels behind convolutions and single units behind the dense layers (Tompson et al. 2015).
+
+    Never at the inputs: the one channel of a grey image is all there is to see.
+    """
+
+    kind: Literal["spatial_dropout"] = "spatial_dropout"
+    layers: Literal["hidden", "last"] = Field(default="hidden", description="hidden layers, or the last only")
+
+    @model_validator(mode="after")
+    def _inputs_stay_whole(self) -> Self:
+        if isinstance(self.rate, tuple) and self.rate and self.rate[0] > 0:
+            message = f"got {self.rate[0]} for the inputs; expected 0, or the only channel of an image would be dropped"
+            raise Contradiction(("rate", 0), message)
+        return self
+
+    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
+        """Returns dropout of channels, or of units, with masks that depend on seed, layer, step and element."""
+        from dtrain.keras_objects import CounterDropout, CounterSpatialDropout
+
+        layer = CounterSpatialDropout if site.convolutional else CounterDropout
+        return layer(rate, noise_index=site.noise_index, name=site.name)
+
+
+Regularizer = Annotated[
+    L1
+    | L2
+    | L1L2
+    | Orthogonal
+    | MaxNorm
+    | UnitNorm
+    | NonNeg
+    | Dropout
+    | AlphaDropout
+    | GaussianDropout
+    | SpatialDropout,
+    FAMILY,
+    BARE_NAME,
+]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from dtrain.techniques.planning import FloatArray, IntArray, Plan, ScheduleTechnique
 from dtrain.techniques.technique import (
     BARE_NAME,
     FAMILY,
@@ -16,56 +16,7 @@ from dtrain.techniques.technique import (
     NonNegative,
     Positive,
     Share,
-    Technique,
 )
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a schedule must know of the training that it plans.
-
-    Args:
-        steps_per_epoch: Steps in an epoch, a partial last batch included.
-        epochs: Epochs planned.
-        learning_rate: The optimizer's own rate.
-        momentum: The optimizer's momentum, or None where it has none that can change.
-    """
-
-    steps_per_epoch: int
-    epochs: int
-    learning_rate: float
-    momentum: float | None = None
-
-    @property
-    def total_steps(self) -> int:
-        """Steps in the whole training."""
-        return self.steps_per_epoch * self.epochs
-
-
-class ScheduleTechnique(Technique):
-    """How the learning rate, and with 1cycle the momentum, change from step to step."""
-
-    cycles_momentum: ClassVar[bool] = False
-
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the learning rate of each step.
-
-        Args:
-            steps: Step numbers from 0, of any shape.
-            plan: The training that is planned.
-        """
-        raise AssertionError("every schedule has its own rates")
-
-    def momenta(self, steps: IntArray, plan: Plan) -> FloatArray | None:
-        """Returns the momentum of each step, or None where the optimizer has none that can change."""
-        return None if plan.momentum is None else np.full(steps.shape, plan.momentum)
-
-    def with_highest_rate(self, rate: float) -> Self | None:
-        """Returns this schedule with `rate` as its highest, or None where the optimizer's own rate is the highest."""
-        return None
 
 
 class Constant(ScheduleTechnique):
@@ -73,8 +24,7 @@ class Constant(ScheduleTechnique):
 
     kind: Literal["constant"] = "constant"
 
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the same rate for every step."""
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         return np.full(steps.shape, plan.learning_rate)
 
 
@@ -85,8 +35,7 @@ class Power(ScheduleTechnique):
     decay_steps: int = Field(default=10_000, gt=0)
     power: Positive = 1.0
 
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the rate of each step."""
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         decayed: FloatArray = plan.learning_rate / (1 + steps / self.decay_steps) ** self.power
         return decayed
 
@@ -99,13 +48,66 @@ class Exponential(ScheduleTechnique):
     decay_epochs: Positive = 20.0
     every: Literal["step", "epoch"] = "step"
 
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the rate of each step."""
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         epochs = steps / plan.steps_per_epoch
         if self.every == "epoch":
             epochs = np.floor(epochs)
         decayed: FloatArray = plan.learning_rate * self.decay_rate ** (epochs / self.decay_epochs)
         return decayed
+
+
+class Polynomial(ScheduleTechnique):
+    """Falls over the whole training to end_learning_rate, by (1 - share of the training)^power: a line at power 1."""
+
+    best_at_end: ClassVar[bool] = True
+
+    kind: Literal["polynomial"] = "polynomial"
+    end_learning_rate: NonNegative = 1e-4
+    power: Positive = 1.0
+
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        fall = (plan.learning_rate - self.end_learning_rate) * (1 - steps / plan.scheduled_steps) ** self.power
+        rates: FloatArray = self.end_learning_rate + fall
+        return rates
+
+
+def _half_cosine(share: FloatArray, last: float) -> FloatArray:
+    """Falls from 1 at share 0 to `last` at share 1 along half a cosine."""
+    wave: FloatArray = last + (1 - last) * (1 + np.cos(np.pi * share)) / 2
+    return wave
+
+
+class Cosine(ScheduleTechnique):
+    """Falls over the whole training along half a cosine (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
+
+    best_at_end: ClassVar[bool] = True
+
+    kind: Literal["cosine"] = "cosine"
+    alpha: Share = Field(default=0.0, description="the last rate as a share of the first")
+
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        return plan.learning_rate * _half_cosine(steps / plan.scheduled_steps, self.alpha)
+
+
+class CosineRestarts(ScheduleTechnique):
+    """SGDR: half cosines, each longer than the one before; best at the end of one (Loshchilov & Hutter 2017, eq. 5)."""
+
+    kind: Literal["cosine_restarts"] = "cosine_restarts"
+    first_epochs: Positive = Field(default=5.0, description="epochs of the first cosine")
+    t_mul: float = Field(default=2.0, ge=1, description="each cosine's length as a multiple of the one before")
+    m_mul: float = Field(default=1.0, gt=0, le=1, description="each cosine's first rate as a share of the one before")
+    alpha: Share = Field(default=0.0, description="the lowest rate as a share of the first of all")
+
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
+        lengths = [self.first_epochs * plan.steps_per_epoch]
+        starts = [0.0]
+        while starts[-1] + lengths[-1] < plan.scheduled_steps:
+            starts.append(starts[-1] + lengths[-1])
+            lengths.append(lengths[-1] * self.t_mul)
+        number = np.searchsorted(starts, steps, side="right") - 1
+        share = (steps - np.asarray(starts)[number]) / np.asarray(lengths)[number]
+        heights = self.m_mul**number * _half_cosine(share, 0.0)
+        return plan.learning_rate * (self.alpha + (1 - self.alpha) * heights)
 
 
 class Piecewise(ScheduleTechnique):
@@ -127,8 +129,7 @@ class Piecewise(ScheduleTechnique):
             )
         return self
 
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the rate of each step."""
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         return np.asarray(self.values)[np.searchsorted(self.boundaries, steps // plan.steps_per_epoch, side="right")]
 
     def with_highest_rate(self, rate: float) -> Self:
@@ -162,8 +163,7 @@ class Performance(ScheduleTechnique):
     min_lr: NonNegative = 0.0
     every_steps: int | None = Field(default=None, gt=0, description="measure every N steps, not every epoch")
 
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the rate of each step as it is before any reduction."""
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         return np.full(steps.shape, plan.learning_rate)
 
     def update(self, plateau: Plateau, val_loss: float, learning_rate: float) -> Plateau:
@@ -194,6 +194,7 @@ class OneCycle(ScheduleTechnique):
     """
 
     cycles_momentum: ClassVar[bool] = True
+    best_at_end: ClassVar[bool] = True
 
     kind: Literal["one_cycle"] = "one_cycle"
     form: Literal["linear", "cosine"] = "linear"
@@ -213,16 +214,12 @@ class OneCycle(ScheduleTechnique):
             )
         return self
 
-    def learning_rates(self, steps: IntArray, plan: Plan) -> FloatArray:
-        """Returns the rate of each step."""
+    def _rates(self, steps: IntArray, plan: Plan) -> FloatArray:
         maximum = self.maximum or plan.learning_rate
         start = maximum / self.start_divisor
         return self._through(steps, plan, (start, maximum, start, start / self.final_divisor))
 
-    def momenta(self, steps: IntArray, plan: Plan) -> FloatArray | None:
-        """Returns the momentum of each step, lowest where the rate is highest; None where there is none to cycle."""
-        if plan.momentum is None:
-            return None
+    def _momenta(self, steps: IntArray, plan: Plan, momentum: float) -> FloatArray:
         high, low = self.maximum_momentum, self.minimum_momentum
         return self._through(steps, plan, (high, low, high, high))
 
@@ -232,7 +229,7 @@ class OneCycle(ScheduleTechnique):
 
     def _through(self, steps: IntArray, plan: Plan, levels: tuple[float, float, float, float]) -> FloatArray:
         """Leads through the levels at the start, the top, the end of the fall, and the last step."""
-        last_step = max(plan.total_steps - 1, 1)
+        last_step = max(plan.scheduled_steps - 1, 1)
         if self.form == "linear":
             fallen = last_step * (1 - self.final_share)
             return np.interp(steps, [0, fallen / 2, fallen, last_step], levels)
@@ -241,12 +238,17 @@ class OneCycle(ScheduleTechnique):
         first, high, _, last = levels
         phase = np.where(steps < top, rising, falling)
         begin, end = np.where(steps < top, first, high), np.where(steps < top, high, last)
-        wave: FloatArray = end + (begin - end) * (1 + np.cos(np.pi * phase)) / 2
+        wave: FloatArray = end + (begin - end) * _half_cosine(phase, 0.0)
         return wave
 
 
+BEST_AT_END = frozenset(
+    str(kind.model_fields["kind"].default) for kind in ScheduleTechnique.__subclasses__() if kind.best_at_end
+)
+"""Kinds that reach their lowest rate, and so their best weights, only at the end of the planned training."""
+
 Schedule = Annotated[
-    Constant | Power | Exponential | Piecewise | Performance | OneCycle,
+    Constant | Power | Exponential | Polynomial | Cosine | CosineRestarts | Piecewise | Performance | OneCycle,
     FAMILY,
     BARE_NAME,
 ]

@@ -60,11 +60,13 @@ class LayerSite:
         name: The layer's name, unique in the network.
         noise_index: The number of the site; it separates the noise of one layer from another's.
         convolutional: Whether the layer acts on images [batch, height, width, channels], not on vectors.
+        width: Units, or channels, of the signal there; 0 where no technique asks.
     """
 
     name: str
     noise_index: int
     convolutional: bool = False
+    width: int = 0
 
 
 def _name_to_mapping(value: object) -> object:

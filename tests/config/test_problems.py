@@ -65,8 +65,14 @@ def test_places(text: str, where: str) -> None:
         ("dataset: {classes: [1]}", "got [1]; expected a list of 2 or more integers of at least 0, or null"),
         ("network: dense", "got 'dense' (a string); expected a list, or a mapping with kind 'dense', 'conv'"),
         ("network: {kind: dens}", "got 'dens'; expected one of 'dense', 'conv'; did you mean 'dense'?"),
-        ("normalization: 3", "got 3; expected one of 'none', 'batch_norm', or a mapping with kind"),
-        ("normalization: {inputs: true}", "is missing; expected one of 'none', 'batch_norm'"),
+        (
+            "normalization: 3",
+            "got 3; expected one of 'none', 'batch_norm', 'layer_norm', 'group_norm', or a mapping with kind",
+        ),
+        (
+            "normalization: {inputs: true}",
+            "is missing; expected one of 'none', 'batch_norm', 'layer_norm', 'group_norm'",
+        ),
         ("normalization: {kind: batch_norm, inputs: yes}", "got 'yes' (a string); expected true or false"),
         (
             "regularizer: {kind: dropout, rate: x}",

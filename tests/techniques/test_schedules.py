@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from dtrain.techniques.schedules import OneCycle, Performance, Piecewise, Plan, Plateau, Schedule
+from dtrain.techniques.planning import Plan, ScheduleTechnique
+from dtrain.techniques.schedules import OneCycle, Performance, Piecewise, Plateau, Schedule
 
 PLAN = Plan(steps_per_epoch=7, epochs=6, learning_rate=0.2, momentum=0.9)
 STEPS = np.arange(PLAN.total_steps)
+SCHEDULES = [str(kind.model_fields["kind"].default) for kind in ScheduleTechnique.__subclasses__()]
 
 
 def rates(**fields: object) -> np.ndarray:
@@ -51,11 +53,48 @@ def test_rates_equal_the_closed_form_at_every_step(fields: dict[str, object], cl
             {"kind": "exponential", "decay_epochs": 1.0, "every": "epoch"},
             keras.optimizers.schedules.ExponentialDecay(0.2, 7, 0.1, staircase=True),
         ),
+        ({"kind": "cosine"}, keras.optimizers.schedules.CosineDecay(0.2, 42)),
+        ({"kind": "cosine", "alpha": 0.1}, keras.optimizers.schedules.CosineDecay(0.2, 42, alpha=0.1)),
+        (
+            {"kind": "cosine_restarts", "first_epochs": 5 / 7, "m_mul": 0.8, "alpha": 0.1},
+            keras.optimizers.schedules.CosineDecayRestarts(0.2, 5, t_mul=2.0, m_mul=0.8, alpha=0.1),
+        ),
+        (
+            {"kind": "cosine_restarts", "first_epochs": 1.0, "t_mul": 1.0},
+            keras.optimizers.schedules.CosineDecayRestarts(0.2, 7, t_mul=1.0),
+        ),
+        (
+            {"kind": "polynomial", "power": 2.0, "end_learning_rate": 0.01},
+            keras.optimizers.schedules.PolynomialDecay(0.2, 42, 0.01, power=2.0),
+        ),
     ],
 )
 def test_rates_equal_the_schedules_of_keras(fields: dict[str, object], theirs: object) -> None:
     assert callable(theirs)
-    np.testing.assert_allclose(rates(**fields), [float(theirs(step)) for step in STEPS], rtol=1e-5)
+    np.testing.assert_allclose(rates(**fields), [float(theirs(step)) for step in STEPS], rtol=1e-5, atol=1e-8)
+
+
+def test_a_warm_up_is_that_of_keras_without_its_first_step_at_rate_zero() -> None:
+    theirs = keras.optimizers.schedules.CosineDecay(0.0, 42 - 14, warmup_target=0.2, warmup_steps=15)
+    found = rates(kind="cosine", warmup=2.0)
+    np.testing.assert_allclose(found, [float(theirs(step + 1)) for step in STEPS], rtol=1e-5)
+
+
+@pytest.mark.parametrize("written", [{"kind": kind} for kind in SCHEDULES], ids=SCHEDULES)
+def test_any_schedule_follows_its_own_course_behind_a_warm_up(written: dict[str, object]) -> None:
+    schedule: Schedule = TypeAdapter(Schedule).validate_python(written | {"warmup": 1.0})
+    shorter = Plan(PLAN.steps_per_epoch, PLAN.epochs - 1, PLAN.learning_rate, PLAN.momentum)
+    alone: Schedule = TypeAdapter(Schedule).validate_python(written)
+    course, momenta = alone.learning_rates(np.arange(35), shorter), alone.momenta(np.arange(35), shorter)
+    found, found_momenta = schedule.learning_rates(STEPS, PLAN), schedule.momenta(STEPS, PLAN)
+    assert momenta is not None and found_momenta is not None
+    np.testing.assert_allclose(found, [*(course[0] * np.arange(1, 8) / 8), *course])
+    np.testing.assert_allclose(found_momenta, [*[momenta[0]] * 7, *momenta])
+
+
+def test_a_training_shorter_than_its_warm_up_only_rises() -> None:
+    found = rates(kind="one_cycle", warmup=9.0)
+    assert np.isfinite(found).all() and (np.diff(found) > 0).all()
 
 
 def test_one_cycle_rises_and_falls_linearly_in_equal_halves_and_ends_far_lower() -> None:
