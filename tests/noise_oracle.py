@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 Words = npt.NDArray[np.uint32]
 
@@ -31,3 +32,9 @@ def words(seed: int, layer: int, step: int, examples: npt.NDArray[np.int64], fea
 def kept(seed: int, layer: int, step: int, batch: int, features: int, rate: float) -> npt.NDArray[np.bool_]:
     """Which elements [batch, features] dropout keeps."""
     return words(seed, layer, step, np.arange(batch), features) >= np.uint32(rate * 2**32)
+
+
+def normal(words: Words) -> npt.NDArray[np.float64]:
+    """The standard normal number of each word: that of the middle of one of 2^23 equal parts of [0, 1]."""
+    numbers: npt.NDArray[np.float64] = ndtri(((words >> np.uint32(9)) + 0.5) / 2**23)
+    return numbers

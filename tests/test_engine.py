@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,15 +12,9 @@ import pytest
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, prepare
 from dtrain.engine import Compiler, Engine, choose_compiler
-from dtrain.keras_objects import CounterDropout, RReLU
-from dtrain.model import build_model, output_kind, stock_model
+from dtrain.model import build_model, stock_model
 from dtrain.spec import Experiment
-from tests import noise_oracle
-
-BATCH = 16
-ORDER = np.random.default_rng(0).permutation(70)
-RATES = np.array([0.01, 0.03, 0.02, 0.005, 0.01])
-MOMENTA = np.array([0.95, 0.9, 0.85, 0.9, 0.95])
+from tests.engine_helpers import BATCH, MOMENTA, ORDER, RATES, engine_of, experiment_of
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {},
@@ -39,10 +34,10 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "ftrl": {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.01},
     "adafactor": {},
     "muon": {},
-    "sgd with weight decay": {"kind": "sgd", "weight_decay": 0.1},
     "adam with an average": {"kind": "adam", "use_ema": True, "ema_momentum": 0.8},
-    "sgd that goes on from an average": {
+    "sgd with weight decay that goes on from an average": {
         "kind": "sgd",
+        "weight_decay": 0.1,
         "momentum": 0.9,
         "use_ema": True,
         "ema_momentum": 0.5,
@@ -62,7 +57,22 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "batch norm before": {"normalization": {"kind": "batch_norm", "position": "before", "momentum": 0.9}},
     "batch norm on the inputs": {"normalization": {"kind": "batch_norm", "inputs": True}},
     "prelu": {"activation": "prelu"},
+    "layer norm, gelu and orthogonal": {
+        "normalization": {"kind": "layer_norm", "position": "before", "inputs": True},
+        "activation": {"kind": "gelu", "approximate": True},
+        "regularizer": {"kind": "orthogonal", "factor": 1.0, "mode": "columns"},
+    },
+    "residual with group norm and unit_norm": {
+        "network": {"hidden": [12, 8, 8, 8], "residual": True},
+        "normalization": "group_norm",
+        "regularizer": "unit_norm",
+    },
     "selu": {"activation": "selu", "regularizer": []},
+    "residual convolutions with layer norm and non_neg": {
+        "network": {"filters": [3, 3, 3, 4], "hidden": [8], "residual": True},
+        "normalization": {"kind": "layer_norm", "position": "before"},
+        "regularizer": "non_neg",
+    },
     "convolution": {"network": {"filters": [3, 4], "hidden": [8]}},
     "convolution with batch norm, max_norm and prelu": {
         "network": {"filters": [3], "hidden": [8]},
@@ -71,24 +81,6 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
         "regularizer": {"kind": "max_norm", "value": 0.5, "biases": True},
     },
 }
-
-
-def experiment_of(**settings: Any) -> Experiment:
-    """A small experiment; everything not given is plain."""
-    plain = {
-        "network": [12, 8],
-        "optimizer": {"kind": "sgd", "momentum": 0.9},
-        "regularizer": [],
-        "training": {"batch_size": BATCH},
-    }
-    return Experiment.model_validate(plain | settings)
-
-
-def engine_of(experiment: Experiment, data: Data, compiler: Compiler, seed: int = 3) -> Engine:
-    """An engine at its first weights."""
-    model = build_model(experiment, data.image_shape, len(data.class_names), seed)
-    output = output_kind(experiment, len(data.class_names))
-    return Engine(model, experiment.optimizer.build(), output, data.train, data.scaling, BATCH, compiler)
 
 
 def train_with_keras(experiment: Experiment, model: keras.Model, data: Data) -> list[float]:
@@ -108,9 +100,11 @@ def train_with_keras(experiment: Experiment, model: keras.Model, data: Data) -> 
     return losses
 
 
-def assert_equals_keras(experiment: Experiment, data: Data, compiler: Compiler) -> None:
+def assert_equals_keras(
+    experiment: Experiment, data: Data, compiler: Compiler, copy: Callable[[keras.Model], keras.Model] = stock_model
+) -> None:
     engine = engine_of(experiment, data, compiler)
-    reference = stock_model(engine.model)
+    reference = copy(engine.model)
     momentum = getattr(experiment.optimizer, "momentum", 0)
     records = engine.train(ORDER, RATES, np.full(5, momentum), noise_seed=1, first_step=0, start=0, stop=5)
     losses = train_with_keras(experiment, reference, data)
@@ -131,6 +125,18 @@ def test_every_optimizer_and_clipping_equals_keras(name: str, data: Data) -> Non
 @pytest.mark.parametrize("name", TECHNIQUES)
 def test_every_deterministic_technique_equals_keras(name: str, data: Data) -> None:
     assert_equals_keras(experiment_of(**TECHNIQUES[name]), data, "graph")
+
+
+def exact_copy(model: keras.Model) -> keras.Model:
+    """The same model with dtrain's own layers, which train as well as predict."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def test_fixup_equals_keras(data: Data) -> None:
+    network = {"depth": 4, "width": 8, "residual": True, "fixup": True}
+    assert_equals_keras(experiment_of(network=network), data, "graph", exact_copy)
 
 
 @pytest.mark.slow
@@ -155,73 +161,6 @@ def test_every_deterministic_technique_equals_keras_under_xla(name: str, data: D
 )
 def test_xla_equals_keras(settings: dict[str, Any], data: Data) -> None:
     assert_equals_keras(experiment_of(**settings), data, "xla")
-
-
-NOISES: dict[str, dict[str, Any]] = {
-    "dropout": {"regularizer": {"kind": "dropout", "rate": 0.3}},
-    "alpha_dropout": {"activation": "selu", "regularizer": {"kind": "alpha_dropout", "rate": 0.3}},
-    "rrelu": {"activation": "rrelu"},
-    "rrelu with dropout": {"activation": "rrelu", "regularizer": {"kind": "dropout", "rate": 0.3}},
-    "convolution with dropout": {
-        "network": {"filters": [3], "hidden": [8]},
-        "regularizer": {"kind": "dropout", "rate": 0.3},
-    },
-}
-
-
-def masked_reference(model: keras.Model, batch: int, step: int) -> keras.Model:
-    """The same model for one step, with the oracle's noise written into it as constants."""
-
-    def constant_noise(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if not hasattr(layer, "noise_index"):
-            return type(layer).from_config(layer.get_config())
-        shape = layer.output.shape[1:]
-        words = noise_oracle.words(1, layer.noise_index, step, np.arange(batch), int(np.prod(shape)))
-        return ConstantNoise(layer, words.reshape(batch, *shape), name=layer.name)
-
-    copy = keras.models.clone_model(model, clone_function=constant_noise)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-class ConstantNoise(keras.layers.Layer):  # type: ignore[misc]
-    """What a noise layer does, from given random words and the formulas of the papers."""
-
-    def __init__(self, layer: keras.layers.Layer, words: noise_oracle.Words, **options: Any) -> None:
-        super().__init__(**options)
-        self.layer, self.words = layer, words
-
-    def call(self, inputs: Any) -> Any:
-        """Applies the noise."""
-        if isinstance(self.layer, RReLU):
-            slopes = self.layer.lower + (self.layer.upper - self.layer.lower) * (self.words >> 8) / 2**24
-            return keras.ops.where(inputs > 0, inputs, inputs * slopes.astype(np.float32))
-        rate = self.layer.rate
-        kept = (self.words >= rate * 2**32).astype(np.float32)
-        if isinstance(self.layer, CounterDropout):
-            return inputs * kept / (1 - rate)
-        floor = -1.7580993408473766
-        scale = ((1 - rate) * (1 + rate * floor**2)) ** -0.5
-        return scale * (inputs * kept + floor * (1 - kept)) - scale * floor * rate
-
-
-@pytest.mark.parametrize("compiler", ["graph", "xla"])
-@pytest.mark.parametrize("name", NOISES)
-def test_random_layers_equal_keras_under_the_same_masks(name: str, compiler: Compiler, data: Data) -> None:
-    experiment = experiment_of(**NOISES[name], optimizer="sgd")
-    engine = engine_of(experiment, data, compiler)
-    images = data.scaling.apply(data.train.images)
-    weights = engine.model.get_weights()
-    for step in range(3):
-        reference = masked_reference(engine.model, BATCH, step)
-        reference.compile(optimizer=keras.optimizers.SGD(RATES[step]), loss="sparse_categorical_crossentropy")
-        records = engine.train(ORDER, RATES, None, noise_seed=1, first_step=0, start=step, stop=step + 1)
-        batch = ORDER[step * BATCH : (step + 1) * BATCH]
-        loss = reference.train_on_batch(images[batch], data.train.labels[batch])
-        assert records.loss[0] == pytest.approx(float(loss), rel=1e-5)
-        for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=1e-5)
-    assert any(np.abs(new - old).max() > 1e-4 for new, old in zip(engine.model.get_weights(), weights, strict=True))
 
 
 def everything_in(engine: Engine) -> list[np.ndarray]:
