@@ -237,8 +237,8 @@ def stock_model(model: keras.Model) -> keras.Model:
         return layer.stock() if hasattr(layer, "stock") else type(layer).from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=stock_layer)
-    twins = {layer.name: layer for layer in copy.layers}
-    for layer in model.layers:
-        if twins[layer.name].weights:
-            twins[layer.name].set_weights(layer.get_weights())
+    # layer by layer: a stock layer may hold as a constant what was a weight
+    for layer in copy.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
     return copy

@@ -61,7 +61,7 @@ def test_dropout_drops_as_often_as_its_rate_says(rate: float) -> None:
 def bell(layer: int, step: int, features: int = 4096) -> np.ndarray:
     """The standard normal numbers that disturb one image."""
     outputs = in_training(CounterGaussianDropout(0.5, noise_index=layer), np.ones((1, features)), step=step)
-    return outputs[0] - 1
+    return np.asarray(outputs[0] - 1)
 
 
 def channels(layer: int, step: int, features: int = 4096) -> np.ndarray:

@@ -9,10 +9,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
+from dtrain.keras_objects import TrainedScalar
 from dtrain.model import build_model, output_kind, stock_model
 from dtrain.spec import Experiment
 from dtrain.techniques.activations import ActivationTechnique
+from dtrain.techniques.technique import LayerSite
 
 IMAGES = np.random.default_rng(0).normal(size=(20, 28, 28)).astype(np.float32)
 
@@ -48,6 +52,70 @@ def test_the_lessons_network_with_batch_norm_has_its_parameters() -> None:
     assert model.get_layer("batch_norm_2").count_params() == 400
     assert model.count_params() == 271_346
     assert sum(int(np.prod(weight.shape)) for weight in model.non_trainable_weights) == 2368
+
+
+FIXUP = {"hidden": [12, 8, 8, 8], "residual": True, "fixup": True}
+
+
+def test_two_layers_form_a_branch_that_is_added_to_what_went_into_it() -> None:
+    names = layers_of(network={"hidden": [12, 8, 8, 8], "residual": True})
+    assert names[2:7] == ["dense_1", "activation_1", "projection_2", "dense_2", "sum_2"]
+    assert names[7:] == ["activation_2", "dense_3", "activation_3", "dense_4", "sum_4", "activation_4", "output"]
+
+
+def test_a_residual_network_is_the_sum_of_its_parts() -> None:
+    model = model_of(network={"hidden": [12, 784], "residual": True}, activation="relu")
+    (first, bias), (second, other) = (model.get_layer(name).get_weights() for name in ("dense_1", "dense_2"))
+    images = IMAGES.reshape(20, 784)
+    expected = images + np.maximum(images @ first + bias, 0) @ second + other
+    np.testing.assert_allclose(
+        keras.Model(model.input, model.get_layer("sum_2").output)(IMAGES), expected, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_fixup_shrinks_the_first_layer_of_a_branch_and_clears_the_last_and_the_output() -> None:
+    fixup, plain = model_of(network=FIXUP), model_of(network=FIXUP | {"fixup": False})
+    for name in ("dense_1", "dense_3"):
+        np.testing.assert_allclose(fixup.get_layer(name).kernel, plain.get_layer(name).kernel / np.sqrt(2), rtol=1e-6)
+        assert not fixup.get_layer(name).use_bias
+    for name in ("dense_2", "dense_4", "output"):
+        assert not np.asarray(fixup.get_layer(name).kernel).any()
+    np.testing.assert_array_equal(fixup.get_layer("projection_2").kernel, plain.get_layer("projection_2").kernel)
+    scalars = [layer.multiplies for layer in fixup.layers if isinstance(layer, TrainedScalar)]
+    assert (scalars.count(True), scalars.count(False)) == (2, 2 * 4 + 1)
+
+
+def first_gradient_norms(depth: int, **network: bool) -> list[float]:
+    """The norms of the whole gradient in the first three steps of a narrow net of ReLU without normalization."""
+    written = {"depth": depth, "width": 10, **network}
+    model = model_of(network=written, normalization="none", activation="relu", regularizer=[])
+    optimizer, norms = keras.optimizers.SGD(0.02), []
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            losses = keras.losses.sparse_categorical_crossentropy(np.arange(20) % 10, model(IMAGES, training=True))
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        norms.append(float(tf.linalg.global_norm(gradients)))
+    return norms
+
+
+def test_fixup_makes_the_first_gradients_independent_of_depth() -> None:
+    shallow, deep = (first_gradient_norms(depth, residual=True, fixup=True) for depth in (2, 50))
+    np.testing.assert_allclose(deep, shallow, rtol=0.1)
+    assert first_gradient_norms(50, residual=True)[0] > 1e4 * deep[0]
+
+
+@pytest.mark.slow
+def test_fixup_makes_the_first_gradients_independent_of_a_thousand_layers() -> None:
+    shallow, deep = (first_gradient_norms(depth, residual=True, fixup=True) for depth in (2, 1000))
+    np.testing.assert_allclose(deep, shallow, rtol=0.1)
+
+
+def test_the_identity_stands_in_the_square_kernels_of_a_net() -> None:
+    model = model_of(network=[8, 8], initializer="identity")
+    np.testing.assert_array_equal(model.get_layer("dense_2").kernel, np.eye(8))
+    np.testing.assert_allclose(np.linalg.svd(model.get_layer("dense_1").kernel, compute_uv=False), 1, rtol=1e-4)
 
 
 def test_dropout_stands_before_every_dense_layer_and_never_behind_the_output() -> None:
@@ -112,8 +180,15 @@ def test_two_classes_get_one_sigmoid_and_more_a_softmax() -> None:
     assert output_kind(softmax, classes=2) == "softmax"
 
 
-ACTIVATIONS = [kind.model_fields["kind"].default for kind in ActivationTechnique.__subclasses__()]
-SAVED: dict[str, dict[str, Any]] = {name: {"activation": name} for name in ACTIVATIONS} | {
+def model_of_every_activation() -> keras.Model:
+    """A model that puts the images through each activation and shows all results side by side."""
+    images = keras.Input((28, 28))
+    kinds = ActivationTechnique.__subclasses__()
+    layers = [kind().build(LayerSite(f"activation_{number}", number)) for number, kind in enumerate(kinds)]
+    return keras.Model(images, keras.layers.Concatenate()([layer(images) for layer in layers]))
+
+
+SAVED: dict[str, dict[str, Any]] = {
     "everything dense": {
         "activation": "rrelu",
         "normalization": {"kind": "batch_norm", "position": "before", "inputs": True},
@@ -124,6 +199,16 @@ SAVED: dict[str, dict[str, Any]] = {name: {"activation": name} for name in ACTIV
         "activation": "prelu",
         "normalization": {"kind": "batch_norm", "inputs": True},
         "regularizer": ["l2", "max_norm", "alpha_dropout"],
+    },
+    "gelu by a hyperbolic tangent": {"activation": {"kind": "gelu", "approximate": True}},
+    "other noise and norms, residual": {
+        "network": {"filters": [4, 4, 6, 6], "hidden": [8], "residual": True},
+        "normalization": {"kind": "group_norm", "inputs": True},
+        "regularizer": ["l2", "unit_norm", "spatial_dropout"],
+    },
+    "fixup": {
+        "network": {"hidden": [12, 8, 8, 8], "residual": True, "fixup": True},
+        "regularizer": ["orthogonal", "non_neg", "gaussian_dropout"],
     },
 }
 RELOAD = """
@@ -138,7 +223,9 @@ assert not any(name.startswith("dtrain") for name in sys.modules)
 
 
 def test_saved_models_reload_in_plain_keras_with_equal_predictions(tmp_path: Path) -> None:
-    models = [model_of(**written) for written in SAVED.values()]
+    models = [*(model_of(**written) for written in SAVED.values()), model_of_every_activation()]
+    for scalar in (layer for model in models for layer in model.layers if isinstance(layer, TrainedScalar)):
+        scalar.scalar.assign_add([0.1])
     np.save(tmp_path / "images.npy", IMAGES)
     for number, model in enumerate(models):
         for suffix in ("keras", "h5"):
