@@ -105,20 +105,30 @@ MAXIMUM_GROUPS = 32
 """Groups that a group norm makes of its own accord at most: the paper's and Keras's default."""
 
 
+MINIMUM_UNITS = 4
+"""Units of a group that a group norm makes of its own accord: of two, little more than the signs would be left."""
+
+
 class GroupNorm(ExampleNormalization):
     """Normalises each example over groups of its units or channels (Wu & He 2018): steady at small batches."""
 
     kind: Literal["group_norm"] = "group_norm"
     groups: Size | None = Field(
-        default=None, description="must divide every width; null: the most, up to 32, that divide the layer's"
+        default=None, description="must divide every width; null: the most, up to 32, of 4 units or more"
     )
 
     def build(self, site: LayerSite) -> keras.layers.Layer:
         """Returns Keras's GroupNormalization with a number of groups that fits the site's width."""
         import keras
 
-        groups = self.groups or max(one for one in _group_numbers(site) if one <= MAXIMUM_GROUPS)
+        groups = self.groups or self._fitting_groups(site)
         return keras.layers.GroupNormalization(groups=groups, epsilon=self.epsilon, name=site.name)
+
+    def _fitting_groups(self, site: LayerSite) -> int:
+        """The most groups that divide the width, each of which has enough members to keep what tells them apart."""
+        members = 1 if site.convolutional else MINIMUM_UNITS
+        most = min(MAXIMUM_GROUPS, site.width // members)
+        return max((one for one in _group_numbers(site) if one <= most), default=1)
 
     def check(self, site: LayerSite, place: str) -> None:
         """Refuses a number of groups that does not divide the width, or that leaves single units."""
