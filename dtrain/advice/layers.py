@@ -29,7 +29,8 @@ def _self_normalises(one: Experiment) -> bool:
 
 
 def _is_plain_and_deep(one: Experiment, depth: int) -> bool:
-    return isinstance(one.normalization, NoNormalization) and one.network.hidden_layers >= depth
+    unaided = isinstance(one.normalization, NoNormalization) and not one.network.fixup
+    return unaided and one.network.hidden_layers >= depth
 
 
 def _regularizer(one: Experiment, *roles: type) -> Places:

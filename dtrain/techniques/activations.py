@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -29,7 +30,8 @@ class ActivationTechnique(Technique):
         import keras
 
         name, settings = self.model_dump()["kind"], self.settings()
-        if settings:
+        theirs = inspect.signature(keras.activations.get(name)).parameters
+        if any(theirs[field].default != value for field, value in settings.items()):
             # a symbolic call leaves an operation that holds the settings: any Keras saves and loads it in both formats
             called = getattr(keras.ops, name)(keras.KerasTensor((None,)), **settings)
             return keras.layers.Activation(called._keras_history.operation, name=site.name)

@@ -83,10 +83,14 @@ TABLES = [
     SELU,
     "network: {depth: 20, width: 100}",
     SELU + "network: {depth: 100, width: 100}",
+    "network: {depth: 100, width: 100, residual: true, fixup: true}",
     "network: {kind: conv}",
 ]
 KINDS = [f"optimizer: {kind}" for kind in ("sgd", "adam", "rmsprop", "nadam", "adamw")]
-KINDS += [f"schedule: {kind}" for kind in ("constant", "power", "exponential", "piecewise", "performance")]
+KINDS += [
+    f"schedule: {kind}"
+    for kind in ("constant", "power", "exponential", "piecewise", "performance", "cosine", "polynomial")
+]
 
 
 def rules_of(text: str) -> set[str]:

@@ -39,7 +39,9 @@ def test_fields_have_defaults_and_explanations() -> None:
 
 
 def test_a_kind_without_usable_defaults_shows_the_usual_choice() -> None:
-    assert found("network", "dense").yaml == "network: {kind: dense, output: auto, hidden: [300, 100]}"
+    assert found("network", "dense").yaml == (
+        "network: {kind: dense, output: auto, residual: false, fixup: false, hidden: [300, 100]}"
+    )
 
 
 def test_the_lessons_advice_stands_with_the_kinds_that_it_is_about() -> None:
