@@ -116,7 +116,8 @@ def brier_scores(probabilities: Array, labels: Array) -> FloatArray:
 
 def bins_of(confidence: Array) -> npt.NDArray[np.int64]:
     """Returns the bin of each confidence [images]: equally wide, each with its upper end."""
-    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    numbers: npt.NDArray[np.int64] = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    return numbers
 
 
 def compare(plain: Array, mc: Array, labels: Array, seed: int = 0) -> Comparison:

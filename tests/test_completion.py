@@ -43,10 +43,8 @@ def offered(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture) 
         (["techniques", ""], list(families())),
         (["run", "mi"], ["mine.yaml"]),
         (["run", "configs/"], ["configs/quick.yaml"]),
-        (
-            ["run", "optimizer.lea"],
-            ["optimizer.learning_rate=", "optimizer.learning_rate=0.01", "optimizer.learning_rate=0.001"],
-        ),
+        (["run", "optimizer.lea"], ["optimizer.learning_rate=", "optimizer.learning_rate_power="]),
+        (["run", "optimizer.rh"], ["optimizer.rho=", "optimizer.rho=0.9", "optimizer.rho=0.95"]),
         (["validate", "mine.yaml", "seed=3", "training.ep"], ["training.epochs=", "training.epochs=20"]),
         (["lr-find", "normalization", "=", "ba"], ["batch_norm"]),
         (["run", "optimizer.nesterov", "="], ["true", "false"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dtrain.cli import main
-from tests.test_cli import SMALL, error_of
+from tests.cli.test_cli import SMALL, error_of
 
 
 @pytest.fixture(autouse=True)

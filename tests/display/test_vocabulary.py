@@ -43,7 +43,7 @@ def test_a_family_shows_fields_advice_and_yaml(
 def test_the_document_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["techniques", "schedule", "--json"]) == 0
     (schedule,) = json.loads(capsys.readouterr().out)["families"]
-    assert schedule["kinds"][0]["yaml"] == "schedule: constant"
+    assert schedule["kinds"][0]["yaml"] == "schedule: {kind: constant, warmup: 0.0}"
 
 
 def test_an_unknown_family_is_a_mistake_of_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,8 @@ import pytest
 
 import dtrain.workflows.run
 from dtrain import __version__
-from dtrain.cli import main, split_configuration
+from dtrain.cli import main
+from dtrain.cli.arguments import split_configuration
 from dtrain.errors import DataError
 from dtrain.run_interface import RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder

@@ -1,0 +1,101 @@
+"""The commands that look at what was trained: `show`, `evaluate` and `mc-predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dtrain.cli.arguments import DataDir, Device, Json, Quiet, Run, RunsDir
+
+commands = typer.Typer()
+
+
+@commands.command("show")
+def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Json = False) -> None:
+    """Show a run, also while it is still going on."""
+    from dtrain.display.console import publish
+    from dtrain.display.results import describe_run_report, describe_seeds_report
+    from dtrain.workflows.show import RunReport, show
+
+    report = show(runs_dir, run)
+    if isinstance(report, RunReport):
+        publish(report, describe_run_report, as_json=as_json)
+    else:
+        publish(report, describe_seeds_report, as_json=as_json)
+
+
+@commands.command("evaluate")
+def evaluate_command(
+    run: Run = None,
+    split: Annotated[Literal["test", "validation"], typer.Option(help="Which images.")] = "test",
+    runs_dir: RunsDir = Path("runs"),
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a trained model gets right and wrong, class by class, with its worst mistakes."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("looking for the run")
+        from dtrain.display.results import describe_evaluation
+        from dtrain.workflows.evaluate import EvaluationOptions, evaluate
+
+        report = evaluate(runs_dir, run, EvaluationOptions(split, device, data_dir), observer)
+    publish(report, describe_evaluation, as_json=as_json)
+
+
+@commands.command("mc-predict")
+def mc_predict_command(
+    target: Annotated[
+        str | None, typer.Argument(metavar="RUN|MODEL", help="A run, the latest if left out, or a .keras or .h5 file.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Passes with dropout for each image.")] = 100,
+    split: Annotated[Literal["test", "validation"] | None, typer.Option(help="Which images; test if left out.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An .npz file with images, and labels if there are any.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seeds the masks.")] = 42,
+    dataset: Annotated[str | None, typer.Option(help="For a model file: the data set it was trained on.")] = None,
+    scaling: Annotated[
+        Literal["unit", "standardize", "none"] | None, typer.Option(help="For a model file: how images were scaled.")
+    ] = None,
+    index: Annotated[int | None, typer.Option(help="Show this image with dropout off and on.")] = None,
+    save_model: Annotated[bool, typer.Option("--save-model", help="Write the model with dropout always on.")] = False,
+    save_passes: Annotated[bool, typer.Option("--save-passes", help="Write the probabilities of each pass.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the new folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict with dropout on, many times (Monte Carlo dropout), and say whether their mean can be trusted."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("looking for the model")
+        from dtrain.display.uncertainty import describe_mc
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.mc_predict import mc_predict
+        from dtrain.workflows.stochastic_source import Request
+
+        request = Request(
+            target,
+            samples,
+            split,
+            images,
+            seed,
+            dataset,
+            scaling,
+            index,
+            save_model=save_model,
+            save_passes=save_passes,
+        )
+        report = mc_predict(request, RunOptions(runs_dir, name, "", device, data_dir), observer)
+    publish(report, describe_mc, as_json=as_json)

@@ -1,0 +1,98 @@
+"""The commands that train: `run` and `lr-find`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dtrain.cli.arguments import (
+    Configuration,
+    DataDir,
+    Device,
+    Json,
+    Quiet,
+    RunsDir,
+    Strict,
+    split_configuration,
+    stem_of,
+)
+from dtrain.errors import PartialFailure
+
+commands = typer.Typer()
+
+
+@commands.command("run")
+def run_command(
+    configuration: Configuration = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Train with this many seeds.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    strict: Strict = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train an experiment; metrics, curves and models go into a new run folder."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    config, overrides = split_configuration(configuration or [])
+    with progress(quiet=quiet, seeds=seeds or 1) as observer:
+        observer.on_phase("checking the experiment")
+        from dtrain.config import load_advised
+        from dtrain.display.results import describe_run, describe_seeds
+        from dtrain.run_interface import RunOptions, RunResult
+        from dtrain.workflows.run import run, run_seeds
+
+        experiment, advice = load_advised(config, overrides, strict=strict)
+        options = RunOptions(runs_dir, name, stem_of(config), device, data_dir, advice)
+        result = run_seeds(experiment, seeds, options, observer) if seeds else run(experiment, options, observer)
+    if isinstance(result, RunResult):
+        publish(result, describe_run, as_json=as_json)
+        return
+    publish(result, describe_seeds, as_json=as_json)
+    if result.diverged:
+        raise typer.Exit(PartialFailure.exit_code)
+
+
+@commands.command("lr-find")
+def lr_find_command(
+    configuration: Configuration = None,
+    minimum: Annotated[float, typer.Option("--min", help="Rate of the first step.")] = 1e-6,
+    maximum: Annotated[float, typer.Option("--max", help="Rate of the last step.")] = 10.0,
+    iterations: Annotated[
+        int | None, typer.Option(help="Steps for each seed; else 300, and more with batches below 32.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the experiment with the suggested rate.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Train briefly at 0.3x, 1x and 3x of it.")] = False,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Suggest a learning rate: raise it until training diverges, and read the loss."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    config, overrides = split_configuration(configuration or [])
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("checking the experiment")
+        from dtrain.config import load_experiment
+        from dtrain.display.rates import describe_rates
+        from dtrain.rate_range import RateRange
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.lr_find import lr_find
+
+        search = RateRange(minimum, maximum, iterations, seeds)
+        experiment = load_experiment(config, overrides)
+        options = RunOptions(runs_dir, name, stem_of(config), device, data_dir)
+        report = lr_find(experiment, search, options, observer, write=write, verify=verify)
+    publish(report, describe_rates, as_json=as_json)
