@@ -119,10 +119,17 @@ class Trainer:
         engine: The compiled epoch, at its first weights.
         evaluator: The compiled forward pass of the same model.
         observer: Told how training goes on.
+        epochs_before: Epochs of earlier stages, so that orders and noise go on from theirs.
     """
 
     def __init__(
-        self, experiment: Experiment, data: Data, engine: Engine, evaluator: Evaluator, observer: Observer
+        self,
+        experiment: Experiment,
+        data: Data,
+        engine: Engine,
+        evaluator: Evaluator,
+        observer: Observer,
+        epochs_before: int = 0,
     ) -> None:
         self._experiment, self._data, self._observer = experiment, data, observer
         self._engine, self._evaluator = engine, evaluator
@@ -131,6 +138,7 @@ class Trainer:
             engine.steps_per_epoch, experiment.training.epochs, optimizer.learning_rate, optimizer.cycled_momentum
         )
         self._noise_seed = noise_seed(experiment.seed)
+        self._epochs_before = epochs_before
         self._plateau = Plateau()
         self._patience = Patience(experiment.training.early_stopping)
         self._epochs: list[EpochMetrics] = []
@@ -161,7 +169,7 @@ class Trainer:
 
     def _train_epoch(self, epoch: int) -> EpochMetrics:
         first = epoch * self.plan.steps_per_epoch
-        order = epoch_order(self._experiment.seed, epoch, self._engine.examples)
+        order = epoch_order(self._experiment.seed, self._epochs_before + epoch, self._engine.examples)
         chunks = [self._train_chunk(order, first, start, stop) for start, stop in self._chunks(first)]
         validation = self._validate(first + self.plan.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:
@@ -197,7 +205,8 @@ class Trainer:
         numbers = np.arange(first, first + self.plan.steps_per_epoch)
         rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
         momenta = self._schedule.momenta(numbers, self.plan)
-        records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
+        first_noise = first + self._epochs_before * self.plan.steps_per_epoch
+        records = self._engine.train(order, rates, momenta, self._noise_seed, first_noise, start, stop)
         self._steps.append(
             {
                 "loss": records.loss,

@@ -90,7 +90,7 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
             message = f"all {seeds} seeds diverged; seed {experiment.seed}: {diverged[0]}"
             raise DivergedError(message, where=str(parent.path), hint=hint)
         result = summarise_seeds(parent.path, tuple(runs), seeds - len(runs))
-        parent.write_summary(_without_folders(result))
+        parent.write_summary(without_folders(result))
     return result
 
 
@@ -107,8 +107,8 @@ def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) ->
     return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)
 
 
-def _without_folders(result: SeedsResult) -> dict[str, object]:
-    """The summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
+def without_folders(result: SeedsResult) -> dict[str, object]:
+    """Returns the summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
     summary = asdict(result)
     del summary["folder"]
     summary["runs"] = [{key: value for key, value in one.items() if key != "folder"} for one in summary["runs"]]
