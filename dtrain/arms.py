@@ -65,7 +65,7 @@ class Arms:
     """One model that every arm and seed is trained in: what is compiled depends on the layers that train, on no weight.
 
     Args:
-        experiment: How to train, with a transfer section; its optimizer's own rate is that of the training from scratch.
+        experiment: How to train, with a transfer section; the optimizer's own rate is that from scratch.
         graft: The network.
         pool: The data; each seed takes its labelled images from the training part.
         compiler: What compiles the epochs.
@@ -82,9 +82,10 @@ class Arms:
 
     def stages(self, arm: Arm) -> tuple[Stage, ...]:
         """Returns the stages of an arm; from scratch everything trains for as many epochs at the optimizer's rate."""
+        rate = self._experiment.optimizer.learning_rate
         if arm == "scratch":
-            return (Stage("scratch", self._reused, self._transfer.epochs, self._experiment.optimizer.learning_rate),)
-        return self._transfer.stages(self._reused)
+            return (Stage("scratch", self._reused, self._transfer.epochs, rate),)
+        return self._transfer.stages(self._reused, rate)
 
     def train(self, arm: Arm, seed: int, observer: ArmObserver) -> ArmTraining:
         """Trains an arm with a seed, which decides labelled images, first weights, orders and noise.

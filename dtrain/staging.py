@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from dtrain.techniques.technique import Contradiction, Positive, Section, Size
 
 Count = Annotated[int, Field(ge=0)]
+LOWER = 0.1
+"""Of the optimizer's rate, where layers that know something already are trained: large steps would undo it."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,17 @@ class Transfer(Section):
         default=(), description="units of new dense layers on top of them, in the place of what is dropped"
     )
     frozen_epochs: Count = Field(default=4, description="epochs in which new layers alone are trained")
-    frozen_learning_rate: Positive = Field(default=0.01, description="the rate of these epochs")
+    frozen_learning_rate: Positive | None = Field(
+        default=None, description="the rate of these epochs; the optimizer's own if left out"
+    )
     unfreeze: Literal["all", "gradual"] | Annotated[int, Field(gt=0)] = Field(
         default="all",
         description="reused layers that are trained afterwards: all, how many from the top, or one more in each stage",
     )
     unfrozen_epochs: Count = Field(default=16, description="epochs after them, over all stages")
-    unfrozen_learning_rate: Positive = Field(default=0.001, description="the rate of these epochs")
+    unfrozen_learning_rate: Positive | None = Field(
+        default=None, description="the rate of these epochs; a tenth of the optimizer's own if left out"
+    )
 
     @model_validator(mode="after")
     def _something_is_trained(self) -> Self:
@@ -63,17 +69,30 @@ class Transfer(Section):
         """Epochs of all stages together."""
         return self.frozen_epochs + self.unfrozen_epochs
 
-    def stages(self, reused: int) -> tuple[Stage, ...]:
+    def with_rates(self, learning_rate: float) -> Self:
+        """Returns the section with nothing left to choose.
+
+        Args:
+            learning_rate: The optimizer's own.
+        """
+        frozen = self.frozen_learning_rate or learning_rate
+        unfrozen = self.unfrozen_learning_rate or learning_rate * LOWER
+        return self.model_copy(update={"frozen_learning_rate": frozen, "unfrozen_learning_rate": unfrozen})
+
+    def stages(self, reused: int, learning_rate: float) -> tuple[Stage, ...]:
         """Returns the stages in their order.
 
         Args:
             reused: Hidden layers of the base that are kept, at least as many as `unfreeze` asks for.
+            learning_rate: The optimizer's own.
         """
-        first = Stage("frozen", 0, self.frozen_epochs, self.frozen_learning_rate)
-        return tuple(stage for stage in (first, *self._unfrozen(reused)) if stage.epochs)
+        rates = self.with_rates(learning_rate)
+        assert rates.frozen_learning_rate and rates.unfrozen_learning_rate
+        first = Stage("frozen", 0, self.frozen_epochs, rates.frozen_learning_rate)
+        unfrozen = self._unfrozen(reused, rates.unfrozen_learning_rate)
+        return tuple(stage for stage in (first, *unfrozen) if stage.epochs)
 
-    def _unfrozen(self, reused: int) -> list[Stage]:
-        rate = self.unfrozen_learning_rate
+    def _unfrozen(self, reused: int, rate: float) -> list[Stage]:
         if self.unfreeze != "gradual":
             top = reused if self.unfreeze == "all" else self.unfreeze
             return [Stage(_name(top, reused), top, self.unfrozen_epochs, rate)]

@@ -16,7 +16,7 @@ from dtrain.staging import Stage
 from dtrain.statistics import Interval
 
 if TYPE_CHECKING:
-    from dtrain.workflows.transfer import TransferReport
+    from dtrain.workflows.transfer_report import TransferReport
 
 
 def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
@@ -30,6 +30,8 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
         f"task {printable(report.dataset)}: {task}, {report.labelled:,} labelled images for each of "
         f"{len(report.seeds)} seeds, {report.test_images:,} test images"
     )
+    known = "as for the base" if report.scaling_known else "assumed"
+    yield Text(f"images scaled: {report.scaling} ({known})")
     for arm in report.arms:
         if arm.name != "random":
             yield Text(f"{arm.words}: {'; '.join(map(_stage, arm.stages))}")

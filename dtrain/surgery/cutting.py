@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -79,9 +80,7 @@ def _ends(order: list[LayerPlan], head: int) -> dict[int, str]:
     return ends
 
 
-def _last_kept(
-    base: Base, transfer: Transfer, order: list[LayerPlan], heights: list[int], ends: dict[int, str]
-) -> int:
+def _last_kept(base: Base, transfer: Transfer, order: list[LayerPlan], heights: list[int], ends: dict[int, str]) -> int:
     hidden = [order[height].name for height in heights[:-1]]
     names = [plan.name for plan in order[: heights[-1]]]
     reuse = transfer.reuse
@@ -107,9 +106,7 @@ def _last_kept(
     return places[-1]
 
 
-def _uncuttable(
-    what: str, base: Base, order: list[LayerPlan], heights: list[int], ends: dict[int, str]
-) -> ConfigError:
+def _uncuttable(what: str, base: Base, order: list[LayerPlan], heights: list[int], ends: dict[int, str]) -> ConfigError:
     possible = [order[place].name for place in ends if place >= heights[0]]
     message = f"got {what}; expected to cut {base.path.name} where all that follows takes the output of one layer"
     return ConfigError(message, where="transfer.reuse", hint=f"cut behind one of {', '.join(possible) or 'none'}")
@@ -118,9 +115,7 @@ def _uncuttable(
 def _groups(kept: list[LayerPlan], heights: list[int]) -> tuple[tuple[str, ...], ...]:
     """What stands in front of the first hidden layer belongs to it."""
     edges = [0, *heights[1:], len(kept)]
-    return tuple(
-        tuple(plan.name for plan in kept[first:last]) for first, last in zip(edges[:-1], edges[1:], strict=True)
-    )
+    return tuple(tuple(plan.name for plan in kept[first:last]) for first, last in itertools.pairwise(edges))
 
 
 def _parameters(base: Base, hidden: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The network of kept and new layers: built as often as it takes, with the base's weights or random ones, and frozen."""
+"""The network of kept and new layers: built with the base's weights or random ones, and frozen."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Graft:
                 model.get_layer(self._name(name)).trainable = number >= frozen
 
     def _name(self, name: str) -> str:
-        """New layers are numbered on from the kept ones; a kept layer with a name that one of them may take gives way."""
+        """New layers are numbered on from the kept ones; a kept one with such a name gives way."""
         taken = NAMES_OF_NEW_LAYERS.fullmatch(name)
         clashes = taken and (taken[1] is None or int(taken[1]) > len(self.cut.groups))
         return f"base_{name}" if clashes else name

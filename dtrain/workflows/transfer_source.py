@@ -27,11 +27,11 @@ dataset: {name: fashion_mnist, classes: [5, 6], train_limit: 200, scaling: unit}
 initializer: lecun_normal
 activation: selu
 normalization: none
-optimizer: {kind: sgd, learning_rate: 0.001, momentum: 0.0, nesterov: false}
+optimizer: {kind: sgd, learning_rate: 0.03}
 schedule: constant
 regularizer: []
-training: {epochs: 20, batch_size: 32, early_stopping: null}
-transfer: {frozen_epochs: 4, frozen_learning_rate: 0.001, unfrozen_epochs: 16, unfrozen_learning_rate: 0.001}
+training: {batch_size: 32, early_stopping: null}
+transfer: {reuse: all, frozen_epochs: 4, unfrozen_epochs: 16}
 """
 """The lesson's task B, sandal against shirt with 200 labels, which stands where no experiment is given."""
 FULL, SAMPLE = "fashion_mnist", "fashion_mnist_sample"
@@ -121,7 +121,8 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
         raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
     backend.check_device(options.device)
     file = read_model_file(request.base)
-    experiment = experiment.model_copy(update={"transfer": experiment.transfer or Transfer()})
+    section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
+    experiment = experiment.model_copy(update={"transfer": section})
     observer.on_phase(f"reading {experiment.dataset.name}")
     data = _pool(experiment, options, observer)
     observer.on_phase("starting TensorFlow")
@@ -134,9 +135,7 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
     dataset = experiment.dataset.model_copy(update={"scaling": kind})
     for text in data.warnings:
         observer.on_warning(text)
-    return Source(
-        base, experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling), started
-    )
+    return Source(base, experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling), started)
 
 
 def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Data:
@@ -164,8 +163,6 @@ def _scaling(
         )
         return data.scaling, chosen
     kind = base.scaling["kind"]
-    if kind != chosen:
-        observer.on_warning(f"the base was trained with dataset.scaling {kind}, which is used; {chosen} is not")
     if kind != "standardize":
         return fit_scaling(kind, data.train.images), kind
     dataset = Dataset.model_validate(base.scaling["dataset"])
