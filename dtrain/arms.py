@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -15,11 +15,10 @@ from dtrain.engine import Compiler, Engine
 from dtrain.evaluation import Evaluation, Evaluator
 from dtrain.model import output_kind
 from dtrain.spec import Experiment
-from dtrain.staging import Stage
+from dtrain.staging import Arm, Stage
 from dtrain.surgery.grafting import Graft, Weights
 from dtrain.training import EpochMetrics, Trainer
 
-Arm = Literal["transfer", "scratch", "random"]
 _LABELLED = 4
 """The stream of random numbers under a seed that chooses the labelled images."""
 

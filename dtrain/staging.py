@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from dtrain.techniques.technique import Contradiction, Positive, Section, Size
 
 Count = Annotated[int, Field(ge=0)]
+Arm = Literal["transfer", "scratch", "random"]
 LOWER = 0.1
 """Of the optimizer's rate, where layers that know something already are trained: large steps would undo it."""
 
@@ -37,7 +38,7 @@ class Transfer(Section):
     `network` has no part in it: the base brings its own.
     """
 
-    reuse: Literal["all"] | Annotated[int, Field(gt=0)] | Annotated[str, Field(min_length=1)] = Field(
+    reuse: Annotated[int, Field(gt=0)] | Annotated[str, Field(min_length=1)] = Field(
         default="all",
         description="hidden layers of the base to keep: all, how many from the images on, or the name of the last",
     )

@@ -9,12 +9,14 @@ from typing import Protocol
 import numpy as np
 from matplotlib.figure import Figure
 
-from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, empty_figure, label_axes, save
+from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes, save
 from dtrain.statistics import Interval
 
 HEIGHT_OF_AN_ARM, OTHER_HEIGHT = 0.9, 1.6
 BELOW = 0.25
 """How far below the dots the mean stands, so that it hides none."""
+APART = 0.1
+"""How far apart dots of equal values stand."""
 
 
 class ArmValues(Protocol):
@@ -55,11 +57,12 @@ def arms_figure(arms: Sequence[ArmValues], seeds: Sequence[int], title: str) -> 
     figure.set_layout_engine("constrained", **MARGINS)
     axes = figure.subplots()
     accuracies = 100 * np.array([[np.nan if one is None else one for one in arm.accuracies] for arm in arms])
+    heights = np.array([row - APART * _places_among_equals(values) for row, values in enumerate(accuracies)])
     for number in range(len(seeds)):
-        axes.plot(accuracies[:, number], range(len(arms)), color="0.8", linewidth=0.8, zorder=1)
+        axes.plot(accuracies[:, number], heights[:, number], color="0.8", linewidth=0.8, zorder=1)
     for row, arm in enumerate(arms):
         style = TRAINING if row == 0 else VALIDATION
-        axes.scatter(accuracies[row], np.full(len(seeds), row), s=26, color=style["color"], alpha=0.7, zorder=2)
+        axes.scatter(accuracies[row], heights[row], s=26, color=style["color"], zorder=2)
         if arm.mean is None:
             continue
         low, high = (arm.interval.low, arm.interval.high) if arm.interval else (arm.mean, arm.mean)
@@ -70,3 +73,8 @@ def arms_figure(arms: Sequence[ArmValues], seeds: Sequence[int], title: str) -> 
     dots = "a dot for each seed, lines join equal seeds" if len(arms) > 1 else "a dot for each seed"
     label_axes(axes, f"test accuracy in % ({dots}; below, mean and 95% interval)", "")
     return figure
+
+
+def _places_among_equals(values: Array) -> Array:
+    """Returns for each value how many equal ones stand before it."""
+    return np.array([int((values[:place] == value).sum()) for place, value in enumerate(values)])

@@ -13,17 +13,17 @@ from dtrain.run_interface import RunObserver, RunResult
 from dtrain.runs import RunFolder
 from dtrain.session import split_result, status_of
 from dtrain.spec import Experiment
-from dtrain.staging import Stage
+from dtrain.staging import Arm, Stage
 from dtrain.storage import replace_file
 from dtrain.workflows.run import summarise_seeds, without_folders
 from dtrain.workflows.transfer_report import ARMS
 from dtrain.workflows.transfer_source import Source
 
 if TYPE_CHECKING:
-    from dtrain.arms import Arm, Arms, ArmTraining
+    from dtrain.arms import Arms, ArmTraining
     from dtrain.training import EpochMetrics
 
-Results = dict["Arm", dict[int, RunResult]]
+Results = dict[Arm, dict[int, RunResult]]
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter, ValidationError
+
+from dtrain.errors import RunConflictError
+from dtrain.runs import TRANSFER, RunFolder
 from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
-from dtrain.staging import Stage
+from dtrain.staging import Arm, Stage
 from dtrain.statistics import Interval, mean_interval
-
-if TYPE_CHECKING:
-    from dtrain.arms import Arm
+from dtrain.storage import read_json
+from dtrain.workflows.show import STATES_IN_WORDS, current_status
 
 ARMS: dict[Arm, str] = {
     "transfer": "reused layers",
@@ -112,8 +114,41 @@ class TransferReport:
     saved: tuple[str, ...]
 
 
-Accuracies = Mapping["Arm", Mapping[int, float]]
+Accuracies = Mapping[Arm, Mapping[int, float]]
 """Test accuracy of each seed of each arm; a seed that diverged is left out."""
+
+
+_REPORT = TypeAdapter(TransferReport)
+
+
+def read_report(runs_dir: Path, run: str | None) -> TransferReport | None:
+    """Returns the report of the experiment that a user means; None where it is no transfer experiment.
+
+    Args:
+        runs_dir: Folder of all run folders.
+        run: Name or path; None for the latest run, which is none.
+
+    Raises:
+        RunConflictError: It has not ended, or is damaged.
+    """
+    for path in (runs_dir / run, Path(run)) if run is not None else ():
+        if (path / TRANSFER).is_file():
+            return _read(RunFolder(path))
+    return None
+
+
+def _read(folder: RunFolder) -> TransferReport:
+    state = current_status(folder).state
+    if state != "completed":
+        hint = f"an arm can be shown alone: dtrain show {folder.path / 'transfer'}"
+        raise RunConflictError(f"the experiment {STATES_IN_WORDS[state]}", where=str(folder.path), hint=hint)
+    try:
+        return _REPORT.validate_python(read_json(folder.path / TRANSFER) | {"folder": folder.path})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        message = f"{TRANSFER} is damaged at {where}: {first['msg']}"
+        raise RunConflictError(message, where=str(folder.path)) from error
 
 
 def contrasts(accuracies: Accuracies) -> tuple[Contrast, ...]:
