@@ -21,7 +21,7 @@ def dense_layers() -> list[Any]:
     return [
         keras.layers.Flatten(name="flatten"),
         keras.layers.Dense(8, "selu", name="low"),
-        keras.layers.Dense(7, name="middle"),
+        keras.layers.Dense(7, use_bias=False, name="middle"),
         keras.layers.BatchNormalization(name="normalized"),
         keras.layers.ReLU(name="cut_off"),
         keras.layers.Dropout(0.5, name="dropped"),
