@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,12 +12,15 @@ import pytest
 
 from dtrain.arms import Arms, labelled_images
 from dtrain.data.prepare import Data
-from dtrain.staging import Stage
+from dtrain.engine import Engine
+from dtrain.staging import Arm, Stage
+from dtrain.surgery.grafting import Graft
 from dtrain.training import EpochMetrics, epoch_order
 from tests.bases.conftest import reader_in_this_process as reader_in_this_process
-from tests.surgery.helpers import Graft, graft_of, save_base
+from tests.surgery.helpers import graft_of, save_base
 
-EXPERIMENT = {
+ARMS: tuple[Arm, ...] = ("random", "scratch", "transfer")
+EXPERIMENT: dict[str, Any] = {
     "dataset": {"classes": [0, 1], "train_limit": 40},
     "optimizer": {"kind": "sgd", "learning_rate": 0.1},
     "schedule": "constant",
@@ -107,8 +111,8 @@ def test_unfrozen_statistics_do_move(graft: Graft, pool: Data) -> None:
 
 def test_arms_and_seeds_leave_nothing_behind(graft: Graft, pool: Data) -> None:
     used, fresh = arms_of(graft, pool), arms_of(graft, pool)
-    for arm in ("random", "scratch", "transfer"):
-        used.train(arm, 4, Log())  # type: ignore[arg-type]
+    for arm in ARMS:
+        used.train(arm, 4, Log())
     again = used.train("transfer", 5, Log())
     first = fresh.train("transfer", 5, Log())
     assert all(map(np.array_equal, again.weights, first.weights))
@@ -116,12 +120,15 @@ def test_arms_and_seeds_leave_nothing_behind(graft: Graft, pool: Data) -> None:
 
 
 def test_three_arms_share_two_engines(graft: Graft, pool: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    built = []
-    engine = "dtrain.arms.Engine"
-    real = __import__("dtrain.arms", fromlist=["Engine"]).Engine
-    monkeypatch.setattr(engine, lambda *arguments: built.append(1) or real(*arguments))
+    built: list[Engine] = []
+
+    def counted(*arguments: Any) -> Engine:
+        built.append(Engine(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr("dtrain.arms.Engine", counted)
     arms = arms_of(graft, pool)
-    for arm in ("transfer", "scratch", "random"):
+    for arm in ARMS:
         arms.train(arm, 5, Log())
     assert len(built) == 2
 

@@ -15,7 +15,7 @@ def stages(reused: int = 5, **fields: object) -> list[tuple[int, int]]:
 
 
 def test_first_frozen_then_everything_at_a_tenth_of_the_rate() -> None:
-    assert Transfer().stages(5, 0.1) == (Stage("frozen", 0, 4, 0.1), Stage("unfrozen", 5, 16, pytest.approx(0.01)))
+    assert Transfer().stages(5, 0.5) == (Stage("frozen", 0, 4, 0.5), Stage("unfrozen", 5, 16, 0.05))
 
 
 def test_rates_that_are_given_stay() -> None:

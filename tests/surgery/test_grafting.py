@@ -20,7 +20,7 @@ def base(tmp_path: Path) -> Path:
     return save_base(tmp_path / "base.keras")
 
 
-def kept_signal(path: Path, layer: str) -> np.ndarray:  # type: ignore[type-arg]
+def kept_signal(path: Path, layer: str) -> np.ndarray:
     """What the original makes of the images up to a layer."""
     original = keras.models.load_model(path)
     if not isinstance(original, keras.Sequential):
