@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,7 +18,8 @@ from dtrain.model import output_kind
 from dtrain.spec import Experiment
 from dtrain.staging import Arm, Stage
 from dtrain.surgery.grafting import Graft, Weights
-from dtrain.training import EpochMetrics, Trainer
+from dtrain.training import Trainer
+from dtrain.training_state import EpochMetrics, TrainingState
 
 _LABELLED = 4
 """The stream of random numbers under a seed that chooses the labelled images."""
@@ -131,7 +133,7 @@ class Arms:
 
     def _of_stage(self, stage: Stage, seed: int) -> Experiment:
         optimizer = self._experiment.optimizer.model_copy(update={"learning_rate": stage.learning_rate})
-        training = self._experiment.training.model_copy(update={"epochs": stage.epochs})
+        training = self._experiment.training.model_copy(update={"epochs": stage.epochs, "schedule_epochs": None})
         update = {"seed": seed, "optimizer": optimizer, "training": training}
         return self._experiment.model_copy(update=update)
 
@@ -145,6 +147,9 @@ class _Recorder:
 
     def on_progress(self, step: int, total_steps: int) -> None:
         """Shows nothing: an epoch is over in a moment."""
+
+    def on_border(self, take_state: Callable[[], TrainingState], *, last: bool) -> None:
+        """Keeps no state: an arm is trained anew sooner than gone on with."""
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
         """Passes the epoch on."""

@@ -15,7 +15,8 @@ from dtrain.data.prepare import Data
 from dtrain.engine import Engine
 from dtrain.staging import Arm, Stage
 from dtrain.surgery.grafting import Graft
-from dtrain.training import EpochMetrics, epoch_order
+from dtrain.training import epoch_order
+from dtrain.training_state import EpochMetrics
 from tests.bases.conftest import reader_in_this_process as reader_in_this_process
 from tests.surgery.helpers import graft_of, save_base
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from dtrain.config import dump_experiment
 from dtrain.device_problems import shortage_explained
+from dtrain.ownership import true_status
 from dtrain.run_interface import RunObserver, RunOptions
 from dtrain.runs import TRANSFER, RunFolder, check_run, create_run
-from dtrain.session import status_of
 from dtrain.spec import Experiment
 from dtrain.storage import to_json, write
 from dtrain.workflows.transfer_arms import Design, Results, train_arms
@@ -45,7 +45,7 @@ def transfer(experiment: Experiment, request: Request, options: RunOptions, obse
     # from here on nobody takes the folder for a trained run
     write(folder.path / TRANSFER, to_json({"base": source.base.path.name, "verdict": "has not ended"}, indent=2))
     folder.write_config(dump_experiment(design.experiment))
-    with status_of(folder), shortage_explained(source.experiment, source.data, source.backend.device):
+    with true_status(folder), shortage_explained(source.experiment, source.data, source.backend.device):
         began = time.perf_counter()
         results = train_arms(design, folder, observer)
         report = _report(design, kept, folder, results, time.perf_counter() - began)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from dtrain.config import dump_experiment
 from dtrain.errors import DivergedError
+from dtrain.ownership import true_status
 from dtrain.run_interface import RunObserver, RunResult
 from dtrain.runs import RunFolder
-from dtrain.session import split_result, status_of
+from dtrain.session import split_result
 from dtrain.spec import Experiment
 from dtrain.staging import Arm, Stage
 from dtrain.storage import replace_file
@@ -21,7 +22,7 @@ from dtrain.workflows.transfer_source import Source
 
 if TYPE_CHECKING:
     from dtrain.arms import Arms, ArmTraining
-    from dtrain.training import EpochMetrics
+    from dtrain.training_state import EpochMetrics
 
 Results = dict[Arm, dict[int, RunResult]]
 
@@ -85,13 +86,13 @@ def _arm_folders(design: Design, folder: RunFolder) -> Iterator[dict[Arm, RunFol
         folders = {name: folder.arm_folder(name) for name in design.names}
         for one in folders.values():
             one.write_config(dump_experiment(design.experiment))
-            statuses.enter_context(status_of(one, seeds=len(design.seeds)))
+            statuses.enter_context(true_status(one, seeds=len(design.seeds)))
         yield folders
 
 
 def _train(design: Design, name: Arm, seed: int, folder: RunFolder) -> RunResult:
     folder.write_config(dump_experiment(design.experiment.model_copy(update={"seed": seed})))
-    with status_of(folder):
+    with true_status(folder):
         training = design.arms.train(name, seed, _Recorder(folder))
         test = training.evaluations["test"]
         folder.write_predictions(test.probabilities, test.labels)

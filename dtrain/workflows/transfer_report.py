@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from dtrain.errors import RunConflictError
+from dtrain.ownership import STATES_IN_WORDS, current_status
 from dtrain.runs import TRANSFER, RunFolder
 from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
 from dtrain.staging import Arm, Stage
 from dtrain.statistics import Interval, mean_interval
 from dtrain.storage import read_json
-from dtrain.workflows.show import STATES_IN_WORDS, current_status
 
 ARMS: dict[Arm, str] = {
     "transfer": "reused layers",
