@@ -126,7 +126,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _way_out(path: Path, number: int | None) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT) and path.parent.exists():
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and path.parent.exists():
         return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
     if number == errno.ENOLCK:
         mount = next(folder for folder in path.absolute().parents if folder.is_mount())
