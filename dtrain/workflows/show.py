@@ -109,7 +109,7 @@ def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
     """
     folder = find_run(runs_dir, run)
     seeds = folder.seed_folders()
-    return _seeds_report(folder, seeds) if seeds or _planned(folder) else _run_report(folder)
+    return _seeds_report(folder, seeds) if seeds or planned_seeds(folder) else _run_report(folder)
 
 
 def _run_report(folder: RunFolder) -> RunReport:
@@ -126,7 +126,7 @@ def _run_report(folder: RunFolder) -> RunReport:
         metrics=metrics,
         # more epochs may have ended since the metrics were read
         seconds=tuple(one["seconds"] for one in folder.read_timing()[: len(metrics)]),
-        result=_result(folder) if status.state == "completed" else None,
+        result=read_result(folder) if status.state == "completed" else None,
         # a name with a dot is still being written
         pictures=tuple(sorted(folder.path.rglob("[!.]*.png"))),
     )
@@ -140,10 +140,18 @@ def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
     status = current_status(folder)
     youngest = min((status, *(run.status for run in runs)), key=lambda one: one.heartbeat_age)
     status = replace(status, heartbeat=youngest.heartbeat, heartbeat_age=youngest.heartbeat_age)
-    return SeedsReport(folder.path, status, _planned(folder), runs, result)
+    return SeedsReport(folder.path, status, planned_seeds(folder), runs, result)
 
 
-def _planned(folder: RunFolder) -> int | None:
+def planned_seeds(folder: RunFolder) -> int | None:
+    """Returns how many seeds a run will train; None where it does not say, because it is a single one.
+
+    Args:
+        folder: The run.
+
+    Raises:
+        RunConflictError: Its status is missing or damaged.
+    """
     planned = folder.read_status().get("seeds")
     return planned if isinstance(planned, int) else None
 
@@ -187,7 +195,15 @@ def _is_dead(status: Status) -> bool:
     return False
 
 
-def _result(folder: RunFolder) -> RunResult:
+def read_result(folder: RunFolder) -> RunResult:
+    """Returns how a completed run ended.
+
+    Args:
+        folder: The run.
+
+    Raises:
+        RunConflictError: Its summary is missing or damaged.
+    """
     try:
         return _RESULT.validate_python(folder.read_summary() | {"folder": folder.path})
     except ValidationError as error:
