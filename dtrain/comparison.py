@@ -120,8 +120,8 @@ def _tested(first: Contestant, second: Contestant, comparisons: int) -> Pair:
         models = mcnemar(first.right(one), second.right(other))
         return Pair(first.name, second.name, (), None, models, models.probability, models.probability)
     if len(common) >= 2 and 2 * len(common) >= max(len(first.test), len(second.test)):
-        values = ([one.test[seed] for seed in common] for one in (first, second))
-        found = paired_difference(*values, comparisons)
+        values = [[one.test[seed] for seed in common] for one in (first, second)]
+        found = paired_difference(values[0], values[1], comparisons)
         return Pair(first.name, second.name, common, found, None, found.probability, found.probability)
     found = unpaired_difference(list(first.test.values()), list(second.test.values()))
     return Pair(first.name, second.name, (), found, None, found.probability, found.probability)

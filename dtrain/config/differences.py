@@ -21,8 +21,8 @@ def differing_settings(experiments: Sequence[Experiment]) -> list[Settings]:
         experiments: With every default filled in.
 
     Returns:
-        For each experiment its values by dotted key, such as ``optimizer.kind``, in the order of the file; a key that an
-        experiment does not have is missing.
+        For each experiment its values by dotted key, such as ``optimizer.kind``, in the order of the file. A key that
+        an experiment does not have is missing.
     """
     whole = [_settings(one.model_dump(mode="json", exclude={"seed"})) for one in experiments]
     chosen = [_settings(one.model_dump(mode="json", exclude={"seed"}, exclude_defaults=True)) for one in experiments]

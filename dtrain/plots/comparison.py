@@ -107,7 +107,7 @@ def _look_at_the_end(axes: Axes, curves: Sequence[Sequence[float]], *, falling: 
 
 
 def _draw_tests(axes: Axes, experiments: Sequence[Curves]) -> None:
-    rows = np.arange(len(experiments))
+    rows = range(len(experiments))
     for row, one in zip(rows, experiments, strict=True):
         color = _style(row)["color"]
         axes.plot([one.interval.low, one.interval.high], [row, row], color=color, linewidth=5, alpha=0.3)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from csv import writer
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
 
 from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
 from dtrain.config.differences import Settings, differing_settings
@@ -169,14 +165,8 @@ def _contestant(group: Group) -> Contestant:
         group.name,
         {seed: run.result.validation.accuracy for seed, run in runs.items()},
         {seed: run.result.test.accuracy for seed, run in runs.items()},
-        partial(_right, runs),
+        lambda seed: runs[seed].right(),
     )
-
-
-def _right(runs: Mapping[int, ComparedRun], seed: int) -> npt.NDArray[np.bool_]:
-    probabilities, labels = runs[seed].folder.read_predictions()
-    right: npt.NDArray[np.bool_] = probabilities.argmax(axis=1) == labels
-    return right
 
 
 def _standing(group: Group, settings: Settings) -> Standing:
@@ -243,8 +233,8 @@ def _draw(report: CompareReport, groups: Sequence[Group], path: Path) -> None:
     curves = [
         Curves(
             name=one.name,
-            losses=[[epoch["val_loss"] for epoch in run.metrics] for run in by_name[one.name].runs],
-            accuracies=[[epoch["val_accuracy"] for epoch in run.metrics] for run in by_name[one.name].runs],
+            losses=[run.curve("val_loss") for run in by_name[one.name].runs],
+            accuracies=[run.curve("val_accuracy") for run in by_name[one.name].runs],
             tests=[run.result.test.accuracy for run in by_name[one.name].runs],
             interval=one.test.interval,
         )

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.run_interface import RunResult
-from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.runs import CONFIG, METRICS, PREDICTIONS, RunFolder, find_run
 from dtrain.spec import Experiment
+from dtrain.storage import reading
 from dtrain.workflows.show import STATES_IN_WORDS, current_status, planned_seeds, read_result
 
 DIGEST = "dataset_digest"
@@ -35,6 +39,24 @@ class ComparedRun:
     result: RunResult
     metrics: tuple[dict[str, Any], ...]
     digest: str
+
+    def curve(self, measure: str) -> list[float]:
+        """Returns a measure of each epoch, such as ``val_loss``; a RunConflictError if it is not there."""
+        with reading(self.folder.path / METRICS):
+            if not self.metrics:
+                raise ValueError("no epoch")
+            return [float(epoch[measure]) for epoch in self.metrics]
+
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Returns which test images the model gets right [images]; a RunConflictError if nobody can say."""
+        probabilities, labels = self.folder.read_predictions()
+        with reading(self.folder.path / PREDICTIONS):
+            if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+                raise ValueError(f"shapes {probabilities.shape} and {labels.shape}")
+            right: npt.NDArray[np.bool_] = probabilities.argmax(axis=1) == labels
+            if len(right) != self.result.test.images or right.sum() != round(self.result.test.accuracy * len(right)):
+                raise ValueError("not those of the summary")
+        return right
 
     @property
     def images(self) -> str:
@@ -151,10 +173,9 @@ def _read(folder: RunFolder, called: str) -> tuple[Group | None, list[LeftOut]]:
     status = current_status(folder)
     planned, seeds = planned_seeds(folder), folder.seed_folders()
     members = [(one, f"{called}/{one.path.name}") for one in seeds] if seeds or planned else [(folder, called)]
-    runs, left_out = [], []
-    for member, name in members:
-        run = _read_run(member, name)
-        (left_out if isinstance(run, LeftOut) else runs).append(run)
+    found = [_read_run(member, name) for member, name in members]
+    runs = [one for one in found if isinstance(one, ComparedRun)]
+    left_out = [one for one in found if isinstance(one, LeftOut)]
     if (planned or 0) > len(seeds):
         waiting = f"has begun {len(seeds)} of {planned} seeds and {STATES_IN_WORDS[status.state]}"
         left_out.append(LeftOut(called, status.state, waiting))
