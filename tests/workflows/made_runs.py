@@ -50,11 +50,21 @@ def fill(
     for epoch in range(1, epochs + 1):
         folder.append_metrics({"epoch": epoch, "val_loss": 1 / epoch, "val_accuracy": validation - 0.1 / epoch})
     result = RunResult(
-        folder.path, seed, epochs, epochs, 10, *[split(validation)] * 2, split(test), {"train": 1.5}, "graph", False
+        folder.path,
+        seed,
+        best_epoch=epochs,
+        epochs=epochs,
+        parameters=10,
+        train=split(validation),
+        validation=split(validation),
+        test=split(test),
+        seconds={"train": 1.5},
+        engine="graph",
+        stopped_early=False,
     )
-    folder.write_summary(
-        {key: value for key, value in asdict(result).items() if key != "folder"} | {"dataset_digest": digest}
-    )
+    summary = asdict(result) | {"dataset_digest": digest}
+    del summary["folder"]
+    folder.write_summary(summary)
     wrong = np.arange(IMAGES) < IMAGES - result.test.accuracy * IMAGES - 1e-9
     predicted = (wrong if wrong_first else wrong[::-1]).astype(np.int64)
     folder.write_predictions(np.eye(2)[predicted], np.zeros(IMAGES, np.int64))
