@@ -11,7 +11,7 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.power import seeds_needed
+from dtrain.power import MOST_SEEDS, seeds_needed
 from dtrain.significance import (
     FEWEST_DECISIVE_REARRANGEMENTS,
     Difference,
@@ -175,6 +175,8 @@ def _needed(found: Difference, comparisons: int, seeds: int) -> int | None:
 
 
 def _needed_in_words(found: Difference, needed: int | None) -> str:
-    if needed is None:
+    if not (found.mean and found.deviation):
         return ""
+    if needed is None:
+        return f"; to see a difference as small as this one more than {MOST_SEEDS:,} seeds each would be needed"
     return f"; to see a difference like this one in four of five cases, about {needed} seeds each would be needed"

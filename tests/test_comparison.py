@@ -85,6 +85,7 @@ def test_two_identical_groups_differ_by_exactly_0() -> None:
     assert pair.difference is not None and pair.difference.mean == 0
     assert (pair.probability, pair.verdict, pair.seeds_needed) == (1, "no evidence", None)
     assert pair.words.startswith("no evidence that elu and selu differ; +0.00 points")
+    assert "needed" not in pair.words
 
 
 def test_without_evidence_more_seeds_are_needed_than_there_are() -> None:
@@ -94,6 +95,12 @@ def test_without_evidence_more_seeds_are_needed_than_there_are() -> None:
     assert pair.difference is not None and pair.difference.t_probability is not None
     assert pair.difference.t_probability < 0.05 < pair.probability
     assert pair.seeds_needed == 7 and "about 7 seeds each would be needed" in pair.words
+
+
+def test_a_difference_that_is_hardly_there_needs_more_seeds_than_anybody_trains() -> None:
+    pair = only(contestant("elu", [0.9001, 0.95, 0.85]), contestant("selu", [0.90, 0.85, 0.95]))
+    assert pair.seeds_needed is None
+    assert pair.words.endswith("; to see a difference as small as this one more than 1,000 seeds each would be needed")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from dtrain.statistics import Interval
 PALETTE = "tab10"
 LINES = ("-", "--", ":", "-.")
 NAME_WIDTH = 32
+MOST_TICKS = 5
 NAMED_CURVES = 20
 """A longer legend would hide the curves."""
 SHOWN_SHARE = 0.05
@@ -96,7 +97,7 @@ def _draw_seeds(axes: Axes, seeds: Sequence[Sequence[float]], label: str, style:
         if len(seed) > shared:
             rest = np.arange(shared, len(seed) + 1)
             axes.plot(rest, seed[shared - 1 :], linewidth=0.7, alpha=0.6, **style)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 def _look_at_the_end(axes: Axes, curves: Sequence[Sequence[float]], *, falling: bool) -> None:
@@ -115,5 +116,6 @@ def _draw_tests(axes: Axes, experiments: Sequence[Curves]) -> None:
         axes.plot([np.mean(one.tests)], [row], color="black", marker="|", markersize=16)
     axes.set_yticks(rows, [shorten(one.name, NAME_WIDTH // 2) for one in experiments], fontsize=8, **PLAIN)
     axes.set_ylim(len(experiments) - 0.5, -0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=MOST_TICKS))
     axes.set_title("dots: seeds; tick: mean; bar: 95% interval\n(of one seed: that of the images)", fontsize=9)
     label_axes(axes, "test accuracy", "")
