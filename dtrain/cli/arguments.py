@@ -24,7 +24,7 @@ Run = Annotated[
 ]
 Runs = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help="Names or paths of runs, at least two.", autocompletion=complete_run),
+    typer.Argument(metavar="RUN", help="Names or paths of runs, at least two.", autocompletion=complete_run),
 ]
 RunsDir = Annotated[Path, typer.Option(help="Folder of all run folders.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu:N.")]

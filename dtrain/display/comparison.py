@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import percent, percent_interval
-from dtrain.quoting import shown
+from dtrain.quoting import printable, shown
 from dtrain.runs import CONFIG
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _setting(standing: Standing, key: str) -> str:
     if key not in standing.settings:
         return ABSENT
     value = standing.settings[key]
-    return literal(value) if isinstance(value, str) else shown(value)
+    return printable(value) if isinstance(value, str) else shown(value)
 
 
 def _ranking(report: CompareReport) -> Table:

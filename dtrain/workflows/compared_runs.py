@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError, UsageError
+from dtrain.quoting import printable
 from dtrain.run_interface import RunResult
 from dtrain.runs import CONFIG, METRICS, PREDICTIONS, RunFolder, find_run
 from dtrain.spec import Experiment
@@ -152,11 +153,11 @@ def check_same_images(groups: Sequence[Group]) -> None:
 
 
 def _called(folders: Sequence[RunFolder]) -> list[str]:
-    """The shortest names that tell the runs apart."""
-    short = [folder.path.resolve().name for folder in folders]
-    if len(set(short)) == len(short):
-        return short
-    return [str(folder.path) for folder in folders]
+    """The shortest names that tell the runs apart, which cannot forge a line of output."""
+    names = [folder.path.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder.path) for folder in folders]
+    return [printable(name) for name in names]
 
 
 def _check_named_once(folders: Sequence[RunFolder]) -> None:
@@ -187,7 +188,7 @@ def _read(folder: RunFolder, called: str) -> tuple[Group | None, list[LeftOut]]:
 def _read_run(folder: RunFolder, name: str) -> ComparedRun | LeftOut:
     status = current_status(folder)
     if status.state != "completed":
-        reason = f": {status.reason}" if status.reason else ""
+        reason = f": {printable(status.reason)}" if status.reason else ""
         return LeftOut(name, status.state, STATES_IN_WORDS[status.state] + reason)
     digest = folder.read_summary().get(DIGEST)
     if not isinstance(digest, str):

@@ -62,6 +62,19 @@ def test_runs_that_are_not_completed(capsys: Capture) -> None:
     assert "because half was interrupted" in capsys.readouterr().err
 
 
+def test_row_105_runs_of_a_stranger_forge_no_line(capsys: Capture) -> None:
+    hostile = "[red]\x1b[31m\nerror: forged"
+    harmless = "[red]\\x1b[31m\\nerror: forged"
+    several(Path("runs"), "relu", [0.9, 0.91], written={"activation": "relu"})
+    create_run(Path("runs"), name="half", stem="").write_status("failed", reason=hostile)
+    Path("runs/relu").rename(f"runs/{hostile}")
+    assert main(["compare", "elu", hostile, "half"]) == 0
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err and "\nerror" not in out + err
+    assert f"verdict: no evidence that elu and {harmless} differ; " in out
+    assert err == f"warning: half failed: {harmless}; it is left out\n"
+
+
 @pytest.mark.parametrize("more", [[], ["--json"]])
 def test_row_58_stdout_is_closed(more: list[str]) -> None:
     reader, writer = os.pipe()
