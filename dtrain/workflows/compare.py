@@ -130,7 +130,8 @@ def _check_two(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> None:
     if left_out:
         reasons = ", ".join(f"{one.run} {one.reason}" for one in left_out)
         message = f"got {found} to compare, because {reasons}; expected two experiments with completed runs"
-        raise RunConflictError(message, where=WHERE, hint="wait until they have ended, or train again")
+        hint = "wait until they have ended, go on with them by `dtrain resume RUN`, or train again"
+        raise RunConflictError(message, where=WHERE, hint=hint)
     seeds = len(groups[0].runs)
     what = f"{seeds} runs of one experiment, which differ only in their seed" if seeds > 1 else "one run"
     hint = f"name another run too: `{WHERE} {groups[0].name} RUN`"
