@@ -51,6 +51,8 @@ FROM_DOOR_TO_CELLAR = [
     "keras_objects",
     "monte_carlo_layers",
     "uncertainty",
+    "comparison",
+    "power",
     "significance",
     "statistics",
     "errors",
