@@ -29,6 +29,7 @@ from dtrain.techniques.activations import (
     Relu6,
     Rrelu,
     Sigmoid,
+    SparseSigmoid,
     Swish,
     TanhShrink,
 )
@@ -48,6 +49,8 @@ from dtrain.techniques.regularizers import AlphaDropout, Dropout, GaussianDropou
 
 UNSTEADY = 10
 """Hidden layers with which, on the sample, He and ELU without normalization diverged at the default rate."""
+UNSTEADY_RESIDUAL = 8
+"""The same where branches add their variance to what went into them."""
 FADED = 20
 """Hidden layers with which, on the sample, ReLU, Swish and GELU lost much to Glorot's first weights, and ELU a little;
 with 5 ReLU lost nothing."""
@@ -133,10 +136,11 @@ def equal_weights(one: Experiment) -> Places:
     "set activation to elu, or normalization to batch_norm",
     Sigmoid,
     HardSigmoid,
+    SparseSigmoid,
     TanhShrink,
 )
 def saturation(one: Experiment) -> Places:
-    saturates = isinstance(one.activation, Sigmoid | HardSigmoid | TanhShrink)
+    saturates = isinstance(one.activation, Sigmoid | HardSigmoid | SparseSigmoid | TanhShrink)
     return (ACTIVATION, NETWORK) if saturates and _is_plain_and_deep(one, DEEP) else FOLLOWED
 
 
@@ -151,11 +155,12 @@ def explosion(one: Experiment) -> Places:
 
 @Rule.of(
     "good first weights keep gradients in bounds at the start, and not later in so deep a net",
-    "set normalization to batch_norm",
+    "set normalization to batch_norm, or network.fixup to true in a residual network",
     NoNormalization,
 )
 def deep_normalization(one: Experiment) -> Places:
-    return (NORMALIZATION, NETWORK) if _is_plain_and_deep(one, UNSTEADY) and not self_normalises(one) else FOLLOWED
+    unsteady = _is_plain_and_deep(one, UNSTEADY_RESIDUAL if one.network.residual else UNSTEADY)
+    return (NORMALIZATION, NETWORK) if unsteady and not self_normalises(one) else FOLLOWED
 
 
 @Rule.of(

@@ -96,7 +96,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _example(key: str, kind: str, section: Schema) -> Mapping[str, Any]:
-    """Returns the shortest experiment with every default of a kind that is right, and follows the advice if one does."""
+    """Returns the shortest experiment with every default of a kind that is right, if possible well advised."""
     right = [one for one in _examples(key, kind, section) if _is_right(one)]
     return next((one for one in right if not advise(Experiment.model_validate(one))), right[0])
 

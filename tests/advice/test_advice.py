@@ -107,6 +107,11 @@ ALIKE = [
         "network: {depth: 5, width: 9}, normalization: layer_norm, activation: hard_sigmoid",
     ),
     (
+        "deep_normalization",
+        "network: {depth: 8, width: 9, residual: true}, normalization: none",
+        "network: {depth: 8, width: 9, residual: true, fixup: true}",
+    ),
+    (
         "selu_dropout",
         SELU + "network: {kind: conv}, regularizer: spatial_dropout",
         SELU + "network: {kind: conv}, regularizer: alpha_dropout",
