@@ -68,6 +68,7 @@ def _train(row: Row) -> Accuracies:
     load = _last_first if row.last_images else load_images
     with (
         patch("dtrain.session.load_images", load),
+        patch("dtrain.workflows.trained_run.load_images", load),
         tempfile.TemporaryDirectory() as folder,
         progress(quiet=True, seeds=SEEDS) as observer,
     ):
