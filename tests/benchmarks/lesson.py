@@ -109,7 +109,7 @@ Made by `python -m tests.benchmarks.lesson` on the full Fashion-MNIST set: {SEED
 images, 5,000 held out for validation (the first, in the H rows the last, as published), the model after the last epoch.
 A published number is one training with one seed. *Agrees* says whether it lies where one more of our seeds would be
 expected, in the 95% prediction interval of our {SEEDS} seeds (Student's t). Of {{rows}} rows {{outside}} lie outside;
-by chance alone as many or more would in {{chance:.0%}} of such tables.
+were they independent, as many or more would by chance alone in {{chance:.0%}} of such tables.
 
 | row | setting | published | ours, mean (95% interval) | one more seed | agrees | test: published, ours | remark |
 |---|---|---|---|---|---|---|---|
