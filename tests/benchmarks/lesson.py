@@ -57,7 +57,7 @@ def main(wanted: Sequence[str]) -> None:
         if not wanted or row.name in wanted:
             measured[row.name] = _train(row)
             write(MEASURED, json.dumps(measured, indent=1).encode())
-            write(TABLE, _table(measured).encode())
+            write(TABLE, table_of(measured).encode())
             print(_line(row, measured[row.name]), flush=True)
 
 
@@ -94,7 +94,12 @@ def _last_first(*arguments: Any) -> ImageSet:
     return dataclasses.replace(images, train_images=images.train_images[order], train_labels=images.train_labels[order])
 
 
-def _table(measured: dict[str, Accuracies]) -> str:
+def table_of(measured: dict[str, Accuracies]) -> str:
+    """Returns the text of lesson.md.
+
+    Args:
+        measured: What was measured, by the names of rows.
+    """
     rows = [row for row in ROWS if row.name in measured]
     outside = sum(_agreement(row, measured[row.name]) != "yes" for row in rows)
     chance = 1 - sum(math.comb(len(rows), k) * 0.05**k * 0.95 ** (len(rows) - k) for k in range(outside))
