@@ -43,7 +43,8 @@ class OptimizerTechnique(Technique):
     def _one_clipping(self) -> Self:
         forms = [name for name in ("clipvalue", "clipnorm", "global_clipnorm") if getattr(self, name) is not None]
         if len(forms) > 1:
-            raise Contradiction((forms[1],), f"got {' and '.join(forms)}; expected at most one form of clipping")
+            message = f"got {' and '.join(forms)}; expected at most one form of clipping"
+            raise Contradiction((forms[1],), message, "keep global_clipnorm: it alone keeps the direction")
         return self
 
     @model_validator(mode="after")
