@@ -7,7 +7,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
-from dtrain.calibration import BINS, Estimate, brier_scores, compare, kept_accuracies, reliability
+from dtrain.calibration import BINS, Estimate, bins_of, brier_scores, compare, kept_accuracies, reliability
 
 RANDOM = np.random.default_rng(0)
 PLAIN = RANDOM.dirichlet(np.full(5, 0.5), size=400)
@@ -67,6 +67,23 @@ def test_a_model_compared_with_itself_does_not_differ() -> None:
     found = compare(PLAIN, PLAIN, LABELS)
     for one in (found.accuracy, found.log_loss, found.brier_score, found.calibration_error):
         assert (one.value, one.interval.low, one.interval.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 1.3, 0.7])
+def test_the_interval_of_the_calibration_error_holds_its_value_and_the_truth(sharpness: float) -> None:
+    """Labels are drawn from known probabilities, so that the truth is known; sharpness 1 is a calibrated model."""
+    random = np.random.default_rng(7)
+    distorted = PLAIN**sharpness / (PLAIN**sharpness).sum(axis=1, keepdims=True)
+    best, confidence = distorted.argmax(axis=1), distorted.max(axis=1)
+    gaps = confidence - PLAIN[np.arange(len(PLAIN)), best]
+    truth = np.abs(np.bincount(bins_of(confidence), gaps, BINS)).sum() / len(PLAIN)
+    held = 0
+    for _ in range(40):
+        labels = np.array([random.choice(5, p=one) for one in PLAIN])
+        error = compare(distorted, PLAIN, labels).plain.calibration_error
+        assert error.interval.low <= error.value <= error.interval.high
+        held += error.interval.low <= truth <= error.interval.high
+    assert held >= 36  # of 40 intervals of 95%, fewer are less likely than 5%
 
 
 def test_equal_seeds_give_equal_intervals() -> None:
