@@ -1,8 +1,8 @@
 """How good and how honest probabilities are: measures with intervals, of one set of predictions and of two compared.
 
 Intervals cover the chance of the images, not that of the training: accuracies have Wilson's, the other measures and all
-differences a basic bootstrap over images (Davison & Hinkley 1997, eq. 5.6) with a fixed seed. The calibration error adds
-up absolute gaps, so chance only makes it larger, and a bootstrap makes it larger still: a basic one would miss the truth
+differences a basic bootstrap over images (Davison & Hinkley 1997, eq. 5.6) with a fixed seed. The calibration error
+adds up absolute gaps, so chance only makes it larger, and a bootstrap larger still: a basic one would miss the truth
 of a calibrated model every other time. Its interval reaches as far down as chance alone can have lifted it.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dtrain.significance import McNemar, verdict_on
 from dtrain.statistics import Interval, wilson_interval
 from dtrain.uncertainty import FloatArray, log_losses
 
@@ -243,3 +244,20 @@ def kept_accuracies(
         Kept(share, count, *(float(right[count - 1] / count) for right in running))
         for share, count in zip(KEPT_SHARES, counts, strict=True)
     )
+
+
+def accuracy_verdict(test: McNemar) -> str:
+    """Returns in words what McNemar's test of plain prediction (first) and mean of the passes (second) says."""
+    numbers = f"{test.only_second:,} images right only with dropout on, {test.only_first:,} only off"
+    found = verdict_on(test.only_second - test.only_first, test.probability)
+    if found == "no evidence":
+        return f"the accuracies cannot be told apart ({numbers}, p = {test.probability:.2g})"
+    better = "more" if found == "better" else "less"
+    return f"dropout on is {better} accurate ({numbers}, p = {test.probability:.2g})"
+
+
+def log_loss_verdict(difference: Estimate) -> str:
+    """Returns in words whether the log loss differs, by the interval of the difference, on minus off."""
+    if difference.interval.low <= 0 <= difference.interval.high:
+        return "the log losses cannot be told apart"
+    return f"the log loss with dropout on is {'worse' if difference.value > 0 else 'better'} ({difference.value:+.4f})"
