@@ -137,10 +137,13 @@ def check_varies(model: StochasticModel, images: Array, seed: int, where: str) -
 
     Raises:
         ConfigError: They are.
+        ModelFileError: What they are made of are no probabilities.
     """
     few = images[:PROBED_IMAGES]
     number = -(-PROBED_PASSES * PROBED_IMAGES // len(few))
-    passes = model.passes(model.begin(few), np.arange(len(few)), seed, 0, number)
+    signals = model.begin(few)
+    model.plain(signals)
+    passes = model.passes(signals, np.arange(len(few)), seed, 0, number)
     if np.ptp(passes, axis=0).max() > 0:
         return
     raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 
 import dtrain.sampling
 from dtrain.data.scaling import Scaling, fit_scaling
-from dtrain.errors import ConfigError, ModelFileError
+from dtrain.errors import ConfigError, EnvironmentProblem, ModelFileError
 from dtrain.model import Output
 from dtrain.monte_carlo import StochasticModel, always_on_copy
-from dtrain.sampling import check_varies, sample
+from dtrain.sampling import Batch, check_varies, kept_passes, sample
 from dtrain.uncertainty import Uncertainty
 from tests import noise_oracle
 
@@ -126,9 +127,30 @@ def test_row_53_models_without_any_variance() -> None:
 
 def test_outputs_that_are_no_probabilities() -> None:
     logits = keras.Sequential([network(keras.layers.Dropout(0.5)), keras.layers.Dense(3)])
-    active = stochastic(logits)
     with pytest.raises(ModelFileError, match="expected probabilities"):
-        active.plain(active.begin(IMAGES))
+        check_varies(stochastic(logits), IMAGES, 1, "model")
+
+
+def test_passes_are_kept_in_the_order_of_passes_and_images_whatever_the_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = stochastic(network(keras.layers.Dropout(0.3)))
+    monkeypatch.setattr(dtrain.sampling, "BATCH", 5)
+    monkeypatch.setattr(dtrain.sampling, "CHUNK_PASSES", 2)
+    with kept_passes(tmp_path / "passes.npy", (7, 12, 3)) as keep:
+        sample(active, IMAGES, None, 7, 1, keep)
+    expected = active.passes(active.begin(IMAGES), np.arange(12), 1, 0, 7)
+    np.testing.assert_allclose(np.load(tmp_path / "passes.npy"), expected, atol=1e-6)
+
+
+def test_a_disk_that_fills_up_is_told_of_and_leaves_no_part_of_the_passes(tmp_path: Path) -> None:
+    with (
+        pytest.raises(EnvironmentProblem, match="No space left"),
+        kept_passes(tmp_path / "passes.npy", (7, 12, 3)) as keep,
+    ):
+        keep(Batch(0, 0, np.zeros((2, 12, 3))))
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_saved_model_is_random_in_prediction_and_has_the_same_weights(tmp_path: Path) -> None:
