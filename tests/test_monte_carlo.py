@@ -87,6 +87,18 @@ def test_the_mean_of_a_linear_model_is_its_plain_prediction_and_the_deviation_ha
     assert np.all(np.abs(passes[:, :, 0].mean(axis=0) - (0.2 + pixel)) < 4 * deviation / np.sqrt(samples))
 
 
+def test_two_dropout_layers_have_masks_of_their_own() -> None:
+    """With one mask for both, what is kept would be doubled twice and dropped once: the mean would double."""
+    model = keras.Sequential([keras.Input((3, 3)), keras.layers.Flatten()])
+    for layer in (keras.layers.Dropout(0.5), keras.layers.Dropout(0.5), keras.layers.Dense(2)):
+        model.add(layer)
+    model.set_weights([np.tile([1 / 9, -1 / 9], (9, 1)), np.array([0.2, 0.8])])
+    active = stochastic(model, scaling=AS_STORED)
+    passes = active.passes(active.begin(np.full((12, 3, 3), 0.2, np.float32)), np.arange(12), 1, 0, 500)
+    # the root of 3 / 9 is the deviation of a mean of nine that are 4 or 0, 4 with a probability of a quarter
+    assert passes[:, :, 0].mean() == pytest.approx(0.4, abs=4 * 0.2 * (3 / 9) ** 0.5 / 6000**0.5)
+
+
 def branched() -> keras.Model:
     images = keras.Input((3, 3))
     flat = keras.layers.Flatten()(images)

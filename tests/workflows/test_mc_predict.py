@@ -115,6 +115,7 @@ def test_one_of_several_seeds_is_named_with_its_group(tmp_path: Path) -> None:
     report = mc_predict(Request("both", samples=2, split="validation"), RunOptions(tmp_path), listener)
     assert (report.model, report.folder.name) == ("both/seed-42", "both-seed-42-mc-predict-1")
     assert any("holds 2 seeds; this is seed-42" in one for one in listener.warnings)
+    assert not any("chance" in one for one in listener.warnings)
 
 
 def test_images_of_one_s_own_without_labels(runs: Path, tmp_path: Path) -> None:
