@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,17 @@ class Backend:
     Args:
         device: ``cpu`` or ``gpu:N``.
         versions: Versions of Python, TensorFlow, Keras, NumPy and dtrain.
+        processor: What computes, and on how many cores: sums are taken in another order on others.
     """
 
     device: str
     versions: dict[str, str]
+    processor: str
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """What equal bytes depend on, beside experiment and data."""
+        return self.versions | {"device": self.device, "processor": self.processor}
 
 
 def check_device(device: str) -> None:
@@ -80,7 +87,7 @@ def start(device: str = "auto") -> Backend:
         "numpy": numpy.__version__,
         "dtrain": __version__,
     }
-    return Backend(chosen, versions)
+    return Backend(chosen, versions, _processor())
 
 
 @contextmanager
@@ -139,6 +146,14 @@ def _import_explained() -> Iterator[None]:
         this = f"this is Python {platform.python_version()}"
         hint = f"{this}; dtrain needs Python {PYTHONS}: install it in a new environment of one of them"
         raise EnvironmentProblem(message, where=error.name or "TensorFlow", hint=hint) from error
+
+
+def _processor() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found = None
+    with suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return f"{found[1] if found else platform.processor() or platform.machine()}, {cores} cores"
 
 
 def _choose_device(device: str) -> str:

@@ -1,4 +1,4 @@
-"""How a command ends: signals and errors become a message and an exit code."""
+"""How a command ends: whatever ended it becomes a message and an exit code."""
 
 from __future__ import annotations
 
@@ -7,25 +7,11 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 import typer
 
 from dtrain.errors import DtrainError, EnvironmentProblem, UsageError, did_you_mean
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal asked the command to stop; the work is unwound as after Ctrl-C.
-
-    Args:
-        number: The signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.exit_code = 128 + number
+from dtrain.signals import Stopped
 
 
 class _Interrupted(DtrainError):
@@ -88,23 +74,3 @@ def _with_guess(message: str) -> str:
     names = re.findall(r"'([^']*)'", choices)
     wrong = re.findall(r"'([^']*)'", received)
     return message.rstrip(".") + did_you_mean(wrong[-1], names) if complains and wrong else message
-
-
-@contextmanager
-def signals_unwind() -> Iterator[None]:
-    """Turns Ctrl-C, a request to end and a lost terminal into `Stopped`; a second one ends the process at once."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise Stopped(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    # a signal that is ignored stays ignored: nohup asks for it
-    watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
-    for number in watched:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in watched.items():
-            signal.signal(number, handler)

@@ -7,10 +7,10 @@ gathered, scaled and trained on inside the compiled loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -112,15 +112,31 @@ class Engine:
         """Everything that a step changes: the model's variables, then the optimizer's."""
         return [*self.model.variables, *self.optimizer.variables]
 
+    @property
+    def variable_descriptions(self) -> tuple[str, ...]:
+        """Path, shape and type of each of `variables`, equal in every process that builds the same."""
+        # Keras numbers the optimizers of a process
+        paths = [one.path for one in self.model.variables]
+        paths += [f"optimizer/{one.path.partition('/')[2]}" for one in self.optimizer.variables]
+        return tuple(f"{path} {tuple(one.shape)} {one.dtype}" for path, one in zip(paths, self.variables, strict=True))
+
     def start_over(self, weights: list[npt.NDArray[np.float32]]) -> None:
         """Makes the compiled epoch fit for another training: first weights, and the optimizer as it was when built.
 
         Args:
             weights: What `keras.Model.get_weights` returned of an equally built model.
         """
-        for variable, value in zip(self.variables, self._first_values, strict=True):
-            variable.assign(value)
+        self.restore(self._first_values)
         self.model.set_weights(weights)
+
+    def restore(self, values: Sequence[npt.NDArray[Any]]) -> None:
+        """Gives every variable a value.
+
+        Args:
+            values: One for each of `variables`, of its shape and type.
+        """
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
 
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from dtrain.config.advised import Advice
 from dtrain.statistics import Interval
 
 if TYPE_CHECKING:
-    from dtrain.training import EpochMetrics
+    from dtrain.training_state import EpochMetrics
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class RunResult:
         stopped_early: Whether early stopping ended the training.
         saved: Formats that the model is saved in.
         advice: What the lesson advises against in the experiment.
+        departures: Why running the experiment again may not give this result; empty where it does.
     """
 
     folder: Path
@@ -106,3 +107,4 @@ class RunResult:
     stopped_early: bool
     saved: tuple[str, ...] = ("keras",)
     advice: tuple[Advice, ...] = ()
+    departures: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,7 @@ CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.
 CONFUSION, MISTAKES, EVALUATION, MC_PREDICT = "confusion.png", "mistakes.png", "evaluation.json", "mc_predict.json"
 WITHOUT_MODEL = (RATES, MC_PREDICT)
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
+CHECKPOINTS, LOCK = "checkpoints", ".lock"
 
 SHOWN_RUNS = 5
 FIRST_FILES_APPEAR_WITHIN = 0.5
@@ -62,6 +63,16 @@ class RunFolder:
         """Where the learning curves are."""
         return self.path / CURVES
 
+    @property
+    def checkpoints_path(self) -> Path:
+        """Where the states are that the run can go on from."""
+        return RunFolder(self.path / CHECKPOINTS).path
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that is locked by whoever trains into the folder."""
+        return self.path / LOCK
+
     def model_path(self, suffix: Literal["keras", "h5"]) -> Path:
         """Returns where the model is in the format of that suffix."""
         return self.path / f"model.{suffix}"
@@ -81,6 +92,10 @@ class RunFolder:
     def wait_for_config(self) -> None:
         """Waits for a moment if the experiment is not there yet, because the run has only just been made."""
         _wait_for(self.path / CONFIG)
+
+    def has_config(self) -> bool:
+        """Returns whether the experiment is there."""
+        return (self.path / CONFIG).exists()
 
     def read_config(self) -> str:
         """Returns the resolved experiment, as YAML text."""
@@ -102,6 +117,12 @@ class RunFolder:
     def read_timing(self) -> list[dict[str, Any]]:
         """Returns the durations of every epoch that has ended."""
         return self._read_lines(self.path / TIMING)
+
+    def keep_epochs(self, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """Puts the measurements of these epochs in the place of all; the durations of others go too."""
+        timing = [one for one in self._read_lines(self.path / TIMING) if one["epoch"] <= len(metrics)]
+        for path, lines in ((self.path / METRICS, metrics), (self.path / TIMING, timing)):
+            write(path, b"".join(map(to_json, lines)))
 
     def write_steps(self, arrays: Mapping[str, Array]) -> None:
         """Writes what was measured at each step: an array [steps] for each measure."""

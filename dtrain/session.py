@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain import backend
+from dtrain.checkpoints import Checkpoint, Circumstances
 from dtrain.config import dump_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
 from dtrain.device_problems import shortage_explained
-from dtrain.errors import ConfigError, DivergedError, DtrainError, Problem
+from dtrain.errors import ConfigError, Problem
+from dtrain.recording import Recorder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
+from dtrain.signals import signals_wait
 from dtrain.spec import NAMED_DATASETS, Experiment, fit_contradictions
 from dtrain.statistics import wilson_interval
 from dtrain.storage import replace_file
@@ -25,10 +28,8 @@ from dtrain.techniques.networks import ConvNetwork
 if TYPE_CHECKING:
     from dtrain.engine import Compiler, Engine, FloatArray
     from dtrain.evaluation import Evaluation, Evaluator
-    from dtrain.training import EpochMetrics, History, Observer, Trainer
-
-HEARTBEAT_SECONDS = 2.0
-"""Between two updates of the status file, so that a reader can tell a live run from a dead one."""
+    from dtrain.training import Observer, Trainer
+    from dtrain.training_state import EpochMetrics, History, TrainingState
 
 DEEP_ENOUGH_TO_WAIT = 10
 """Hidden layers from which compiling takes so long that a user should be told."""
@@ -71,28 +72,43 @@ class Session:
             dataset = dataset.model_copy(update={"name": str(Path(dataset.name).expanduser().absolute())})
         return experiment.model_copy(update={"training": training, "dataset": dataset})
 
-    def train(self, experiment: Experiment, folder: RunFolder) -> RunResult:
-        """Trains with the experiment's seed into an empty run folder.
+    def train(self, experiment: Experiment, folder: RunFolder, start: Checkpoint | None = None) -> RunResult:
+        """Trains with the experiment's seed into a run folder, which this process owns.
+
+        Args:
+            experiment: What to train.
+            folder: The run folder: a new one, or the one of `start`.
+            start: The state to go on from; None begins with the first step.
 
         Raises:
             DivergedError: A loss, gradient or weight is not finite.
+            ResumeError: The state is of other variables.
         """
-        folder.write_config(dump_experiment(self.resolved(experiment)))
-        with status_of(folder), shortage_explained(experiment, self.data, self.backend.device):
+        with shortage_explained(experiment, self.data, self.backend.device):
             with self._phase("build", self._compiling(experiment)):
                 engine, evaluator = self._compiled(experiment)
-            recorder = _Recorder(folder, self._observer)
-            trainer = self._trainer(experiment, engine, evaluator, recorder)
-            self._observer.on_training(folder.path, experiment.seed, trainer.plan.epochs, trainer.plan.total_steps)
-            with self._phase("train"):
+            circumstances = start.circumstances if start else self.circumstances(experiment)
+            with self._phase("train"), signals_wait() as request:
+                recorder = Recorder(folder, self._observer, engine.variable_descriptions, circumstances, request)
+                trainer = self._trainer(experiment, engine, evaluator, recorder)
+                self._observer.on_training(folder.path, experiment.seed, trainer.epochs, trainer.total_steps)
+                if start:
+                    self._go_on(trainer, engine, start)
                 history = self._train_recorded(trainer, folder)
+            self._seconds["train"] = round(self._seconds["train"] + circumstances.seconds, 3)
             with self._phase("evaluate"):
                 evaluations = self._evaluate(evaluator)
             with self._phase("save", "saving"):
                 self._save(experiment, folder, evaluations["test"])
-            result = self._result(experiment, folder, history, evaluations)
+            found = self._result(experiment, folder, history, evaluations)
+            result = replace(found, departures=circumstances.departures)
             self._write_summary(folder, result)
         return result
+
+    def circumstances(self, experiment: Experiment) -> Circumstances:
+        """Returns what a training of this experiment happens under when it begins here and now."""
+        surroundings = self.backend.surroundings | {"data": self.data.digest}
+        return Circumstances(dump_experiment(self.resolved(experiment)), surroundings)
 
     def range_test(self, experiment: Experiment, rates: FloatArray) -> FloatArray:
         """Trains from the first weights of the experiment's seed with these rates, one a step, and writes nothing.
@@ -180,6 +196,13 @@ class Session:
 
         return Trainer(experiment, self.data, engine, evaluator, observer)
 
+    def _go_on(self, trainer: Trainer, engine: Engine, start: Checkpoint) -> None:
+        start.check_fits(engine.variable_descriptions)
+        trainer.restore(start.state)
+        for metrics in start.state.epochs:
+            self._observer.on_epoch(metrics, 0.0)
+        self._observer.on_progress(start.state.step, trainer.total_steps)
+
     def _train_recorded(self, trainer: Trainer, folder: RunFolder) -> History:
         """Trains; what was measured until then is kept also where training does not end well."""
         try:
@@ -210,7 +233,9 @@ class Session:
             best_epoch=history.best_epoch,
             epochs=len(history.epochs),
             parameters=self._engine.model.count_params(),
-            **{name: split_result(one) for name, one in evaluations.items()},
+            train=split_result(evaluations["train"]),
+            validation=split_result(evaluations["validation"]),
+            test=split_result(evaluations["test"]),
             seconds=dict(self._seconds),
             engine=self.compiler,
             stopped_early=history.stopped_early,
@@ -243,24 +268,8 @@ class _Unobserved:
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
         """Shows nothing."""
 
-
-class _Recorder:
-    """Writes each epoch into the run folder before anybody is told of it."""
-
-    def __init__(self, folder: RunFolder, observer: RunObserver) -> None:
-        self._folder, self._observer = folder, observer
-        self._beat = time.monotonic()
-
-    def on_progress(self, step: int, total_steps: int) -> None:
-        if time.monotonic() - self._beat > HEARTBEAT_SECONDS:
-            self._folder.write_status("running")
-            self._beat = time.monotonic()
-        self._observer.on_progress(step, total_steps)
-
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
-        self._folder.append_metrics(asdict(metrics))
-        self._folder.append_timing({"epoch": metrics.epoch, "seconds": round(seconds, 4), "checkpoint_seconds": 0.0})
-        self._observer.on_epoch(metrics, seconds)
+    def on_border(self, take_state: Callable[[], TrainingState], *, last: bool) -> None:
+        """Keeps nothing."""
 
 
 def split_result(evaluation: Evaluation) -> SplitResult:
@@ -268,28 +277,3 @@ def split_result(evaluation: Evaluation) -> SplitResult:
     images = len(evaluation.labels)
     interval = wilson_interval(evaluation.correct, images)
     return SplitResult(evaluation.loss, evaluation.accuracy, interval, images)
-
-
-@contextmanager
-def status_of(folder: RunFolder, **more: object) -> Iterator[None]:
-    """Keeps the status file of `folder` true, whatever happens inside.
-
-    Args:
-        folder: The run folder.
-        more: What else the status should say.
-    """
-    folder.write_status("running", **more)
-    try:
-        yield
-    except KeyboardInterrupt:
-        folder.write_status("interrupted", **more)
-        raise
-    except DivergedError as error:
-        folder.write_status("diverged", reason=str(error), **more)
-        raise
-    except BaseException as error:
-        # the folder may be gone, which is then the reason
-        with suppress(DtrainError):
-            folder.write_status("failed", reason=f"{type(error).__name__}: {error}", **more)
-        raise
-    folder.write_status("completed", **more)

@@ -83,6 +83,21 @@ class Training(Section):
     engine: Literal["auto", "xla", "graph"] = Field(
         default="auto", description="the compiler of the epoch; auto follows a fixed rule on model and device"
     )
+    schedule_epochs: Size | None = Field(
+        default=None, description="plan the schedule over these epochs and hold its last rate from then on; null: all"
+    )
+
+    @model_validator(mode="after")
+    def _schedule_ends_in_time(self) -> Self:
+        if self.scheduled_epochs > self.epochs:
+            message = f"got {self.schedule_epochs}; expected at most epochs ({self.epochs})"
+            raise Contradiction(("schedule_epochs",), message)
+        return self
+
+    @property
+    def scheduled_epochs(self) -> int:
+        """Epochs that the schedule is planned over."""
+        return self.schedule_epochs or self.epochs
 
 
 def _to_tuple(value: object) -> object:

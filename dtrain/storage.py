@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
 from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError
 
@@ -50,6 +51,56 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Gives a new folder beside `path` to write files into: at the end, all of it on disk, it becomes `path`.
+
+    Args:
+        path: The folder to make, which does not exist.
+
+    Raises:
+        EnvironmentProblem: Writing failed; nothing of it is left.
+    """
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with writing(path):
+            temporary.mkdir()
+            yield temporary
+            for file in temporary.iterdir():
+                _flush_to_disk(file)
+            _flush_to_disk(temporary)
+            temporary.rename(path)
+            _flush_to_disk(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def held_lock(path: Path, seconds: float) -> Iterator[None]:
+    """Holds the lock of a file, which the system lets go of when the process dies, however it does.
+
+    Args:
+        path: The file; made if it is missing.
+        seconds: How long to wait for another process.
+
+    Raises:
+        Timeout: Another process holds it.
+        EnvironmentProblem: The file cannot be made, or the file system has no locks.
+    """
+    lock = FileLock(path, timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError) as error:
+        with writing(path):
+            raise error if isinstance(error, OSError) else OSError(errno.ENOLCK, str(error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turns what reading `path` raises inside into a RunConflictError that says what to do."""
     hint = "the run folder is not complete: copy the file from a backup, or run the experiment again"
@@ -80,7 +131,7 @@ def _way_out(path: Path, number: int | None) -> str:
     if number == errno.ENOLCK:
         mount = next(folder for folder in path.absolute().parents if folder.is_mount())
         return f"the file system at {mount} has no locks: set HDF5_USE_FILE_LOCKING=FALSE, or choose another --runs-dir"
-    if number == errno.ENOENT and path.suffix:
+    if number == errno.ENOENT and not path.parent.exists():
         return "the run folder was deleted or moved while the run was going on"
     return "choose a folder that you may write to with --runs-dir"
 

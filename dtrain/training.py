@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -14,13 +14,15 @@ from dtrain.data.prepare import Data
 from dtrain.engine import Engine, StepRecords
 from dtrain.errors import DivergedError
 from dtrain.evaluation import Evaluation, Evaluator, set_final_statistics
-from dtrain.spec import EarlyStopping, Experiment
+from dtrain.spec import Experiment
 from dtrain.techniques.normalizations import BatchNorm
 from dtrain.techniques.planning import FloatArray, Plan
 from dtrain.techniques.schedules import Performance, Plateau, Schedule
+from dtrain.training_state import EpochMetrics, History, Patience, StepLog, TrainingState
 
 CHUNK_STEPS = 500
 """Steps between two looks at the outside world: well under a second of training for the lesson's networks."""
+FIXES = "lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0"
 
 _SHUFFLE, _NOISE = 1, 2
 """Streams of random numbers under one seed; the layers' initializers have their own."""
@@ -36,35 +38,6 @@ def noise_seed(seed: int) -> int:
     return int(np.random.SeedSequence([seed, _NOISE]).generate_state(1)[0])
 
 
-@dataclass(frozen=True)
-class EpochMetrics:
-    """One line of metrics.jsonl.
-
-    Args:
-        epoch: Number of the epoch, from 1.
-        step: Steps taken so far.
-        loss: Mean training loss over the epoch's examples, without penalties, measured while the weights change.
-        penalty: Mean penalty over the epoch's steps.
-        accuracy: Share of the epoch's examples predicted right.
-        val_loss: Validation loss at the end of the epoch.
-        val_accuracy: Validation accuracy at the end of the epoch.
-        learning_rate: Rate of the last step.
-        momentum: Momentum of the last step, or None where the optimizer has none that can change.
-        gradient_norm: Mean norm of the whole gradient, before clipping.
-    """
-
-    epoch: int
-    step: int
-    loss: float
-    penalty: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    momentum: float | None
-    gradient_norm: float
-
-
 class Observer(Protocol):
     """Whoever wants to know how training goes on, between two chunks."""
 
@@ -74,40 +47,13 @@ class Observer(Protocol):
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
         """Called after each epoch with its metrics and duration."""
 
+    def on_border(self, take_state: Callable[[], TrainingState], *, last: bool) -> None:
+        """Called where training can be left and gone on with: between two chunks, and after each epoch.
 
-@dataclass
-class Patience:
-    """The memory of early stopping: the best value of what is monitored, and the weights that reached it."""
-
-    rule: EarlyStopping | None
-    best: float = float("inf")
-    best_epoch: int = 0
-    best_weights: list[npt.NDArray[np.float32]] = field(default_factory=list)
-
-    def update(self, metrics: EpochMetrics, weights: list[npt.NDArray[np.float32]]) -> bool:
-        """Takes note of an epoch and returns whether training should stop, as Keras's EarlyStopping decides it."""
-        rule = self.rule or EarlyStopping()
-        value = metrics.val_loss if rule.monitor == "val_loss" else -metrics.val_accuracy
-        if value < self.best - rule.min_delta:
-            self.best, self.best_epoch, self.best_weights = value, metrics.epoch, weights
-        return self.rule is not None and metrics.epoch - self.best_epoch >= rule.patience
-
-
-@dataclass(frozen=True)
-class History:
-    """What a training measured.
-
-    Args:
-        epochs: A line for each epoch.
-        steps: Arrays [steps] of loss, accuracy, learning_rate, momentum (where there is one) and gradient_norm.
-        best_epoch: Epoch with the best monitored value, from 1.
-        stopped_early: Whether early stopping ended the training.
-    """
-
-    epochs: tuple[EpochMetrics, ...]
-    steps: dict[str, npt.NDArray[np.float32]]
-    best_epoch: int
-    stopped_early: bool
+        Args:
+            take_state: Returns the state at this moment; a DivergedError if a weight is not finite.
+            last: Whether no step follows.
+        """
 
 
 class Trainer:
@@ -126,15 +72,48 @@ class Trainer:
     ) -> None:
         self._experiment, self._data, self._observer = experiment, data, observer
         self._engine, self._evaluator = engine, evaluator
-        optimizer = experiment.optimizer
+        training, optimizer = experiment.training, experiment.optimizer
+        self.epochs, self.steps_per_epoch = training.epochs, engine.steps_per_epoch
+        self.total_steps = self.epochs * self.steps_per_epoch
         self.plan = Plan(
-            engine.steps_per_epoch, experiment.training.epochs, optimizer.learning_rate, optimizer.cycled_momentum
+            self.steps_per_epoch, training.scheduled_epochs, optimizer.learning_rate, optimizer.cycled_momentum
         )
         self._noise_seed = noise_seed(experiment.seed)
         self._plateau = Plateau()
-        self._patience = Patience(experiment.training.early_stopping)
-        self._epochs: list[EpochMetrics] = []
-        self._steps: list[dict[str, FloatArray]] = []
+        self._patience = Patience(training.early_stopping)
+        self._ended: list[EpochMetrics] = []
+        self._log = StepLog()
+
+    def restore(self, state: TrainingState) -> None:
+        """Puts everything where it was when `state` was taken."""
+        self._engine.restore(state.variables)
+        self._plateau, self._ended = state.plateau, list(state.epochs)
+        self._patience.best, self._patience.best_epoch = state.best, state.best_epoch
+        self._patience.best_weights = state.best_weights
+        self._log = StepLog()
+        first = len(self._ended) * self.steps_per_epoch
+        for part in (slice(None, first), slice(first, None)) if state.steps else ():
+            self._log.append({name: values[part] for name, values in state.steps.items()})
+
+    def state(self) -> TrainingState:
+        """Returns everything that the next step depends on, and all that was measured before it.
+
+        Raises:
+            DivergedError: A weight is not finite.
+        """
+        for variable in self._engine.model.variables:
+            if not np.isfinite(variable.numpy()).all():
+                message = f"step {self._log.step}: {variable.path} is no longer finite; training diverged"
+                raise DivergedError(message, hint=FIXES)
+        return TrainingState(
+            variables=[variable.numpy() for variable in self._engine.variables],
+            best_weights=self._patience.best_weights,
+            best=self._patience.best,
+            best_epoch=self._patience.best_epoch,
+            plateau=self._plateau,
+            epochs=tuple(self._ended),
+            steps=self._log.since(),
+        )
 
     def train(self) -> History:
         """Trains to the end, then restores the best weights and makes the final statistics where asked for.
@@ -142,43 +121,53 @@ class Trainer:
         Raises:
             DivergedError: A loss, gradient or weight is not finite.
         """
-        stopped = False
-        while not stopped and len(self._epochs) < self.plan.epochs:
+        while not self._has_ended:
             began = time.perf_counter()
-            metrics = self._train_epoch(len(self._epochs))
+            metrics = self._train_epoch(len(self._ended))
             with self._engine.averaged_weights():
-                stopped = self._patience.update(metrics, self._engine.model.get_weights())
-            self._epochs.append(metrics)
+                self._patience.update(metrics, self._engine.model.get_weights())
+            self._ended.append(metrics)
             self._observer.on_epoch(metrics, time.perf_counter() - began)
+            self._observer.on_border(self.state, last=self._has_ended)
         self._finish()
-        return self.history(stopped_early=stopped and len(self._epochs) < self.plan.epochs)
+        return self.history()
 
-    def history(self, *, stopped_early: bool = False) -> History:
+    def history(self) -> History:
         """Returns what has been measured so far."""
-        names = self._steps[0] if self._steps else {}
-        steps = {name: np.concatenate([chunk[name] for chunk in self._steps]).astype(np.float32) for name in names}
-        return History(tuple(self._epochs), steps, self._patience.best_epoch, stopped_early)
+        stopped_early = self._has_ended and len(self._ended) < self.epochs
+        return History(tuple(self._ended), self._log.recorded(), self._patience.best_epoch, stopped_early)
+
+    @property
+    def _has_ended(self) -> bool:
+        return len(self._ended) >= self.epochs or self._patience.ends_after(len(self._ended))
 
     def _train_epoch(self, epoch: int) -> EpochMetrics:
-        first = epoch * self.plan.steps_per_epoch
+        first = epoch * self.steps_per_epoch
         order = epoch_order(self._experiment.seed, epoch, self._engine.examples)
-        chunks = [self._train_chunk(order, first, start, stop) for start, stop in self._chunks(first)]
-        validation = self._validate(first + self.plan.steps_per_epoch)
+        for start, stop in self._chunks(first):
+            # what was trained before an interruption is not trained again
+            if first + stop > self._log.step:
+                self._train_chunk(order, first, start, stop)
+                if stop < self.steps_per_epoch:
+                    self._observer.on_border(self.state, last=False)
+        validation = self._validate(first + self.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:
             self._measure_plateau(validation.loss)
-        examples = np.concatenate([records.examples for records in chunks])
-        last = self._steps[-1]
+        return self._epoch_metrics(epoch, validation)
+
+    def _epoch_metrics(self, epoch: int, validation: Evaluation) -> EpochMetrics:
+        steps = self._log.since(epoch * self.steps_per_epoch)
         return EpochMetrics(
             epoch=epoch + 1,
-            step=first + self.plan.steps_per_epoch,
-            loss=float(np.average(np.concatenate([one.loss for one in chunks]), weights=examples)),
-            penalty=float(np.concatenate([one.penalty for one in chunks]).mean()),
-            accuracy=float(np.average(np.concatenate([one.accuracy for one in chunks]), weights=examples)),
+            step=self._log.step,
+            loss=float(np.average(steps["loss"], weights=steps["examples"])),
+            penalty=float(steps["penalty"].mean()),
+            accuracy=float(np.average(steps["accuracy"], weights=steps["examples"])),
             val_loss=validation.loss,
             val_accuracy=validation.accuracy,
-            learning_rate=float(last["learning_rate"][-1]),
-            momentum=float(last["momentum"][-1]) if "momentum" in last else None,
-            gradient_norm=float(np.concatenate([one.gradient_norm for one in chunks]).mean()),
+            learning_rate=float(steps["learning_rate"][-1]),
+            momentum=float(steps["momentum"][-1]) if "momentum" in steps else None,
+            gradient_norm=float(steps["gradient_norm"].mean()),
         )
 
     @property
@@ -187,42 +176,46 @@ class Trainer:
 
     def _chunks(self, first: int) -> list[tuple[int, int]]:
         """Cuts an epoch where something is to happen between two steps."""
-        cuts = {*range(0, self.plan.steps_per_epoch, CHUNK_STEPS), self.plan.steps_per_epoch}
+        cuts = {*range(0, self.steps_per_epoch, CHUNK_STEPS), self.steps_per_epoch}
         if isinstance(self._schedule, Performance) and self._schedule.every_steps:
             every = self._schedule.every_steps
-            cuts |= set(range(-first % every, self.plan.steps_per_epoch, every))
+            cuts |= set(range(-first % every, self.steps_per_epoch, every))
         return list(itertools.pairwise(sorted(cuts)))
 
-    def _train_chunk(self, order: npt.NDArray[np.int64], first: int, start: int, stop: int) -> StepRecords:
-        numbers = np.arange(first, first + self.plan.steps_per_epoch)
+    def _train_chunk(self, order: npt.NDArray[np.int64], first: int, start: int, stop: int) -> None:
+        # behind the end of the schedule its last rate holds
+        numbers = np.minimum(np.arange(first, first + self.steps_per_epoch), self.plan.total_steps - 1)
         rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
         momenta = self._schedule.momenta(numbers, self.plan)
         records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
-        self._steps.append(
+        self._log.append(
             {
                 "loss": records.loss,
+                "penalty": records.penalty,
                 "accuracy": records.accuracy,
+                "examples": records.examples,
                 "learning_rate": rates[start:stop],
                 "gradient_norm": records.gradient_norm,
                 **({} if momenta is None else {"momentum": momenta[start:stop]}),
             }
         )
         self._refuse_divergence(records, rates[start:stop], first + start)
-        self._observer.on_progress(first + stop, self.plan.total_steps)
+        self._observer.on_progress(first + stop, self.total_steps)
         every = self._schedule.every_steps if isinstance(self._schedule, Performance) else None
         if every and (first + stop) % every == 0:
             self._measure_plateau(self._validate(first + stop).loss)
-        return records
 
     def _refuse_divergence(self, records: StepRecords, rates: FloatArray, first_step: int) -> None:
         finite = np.isfinite(records.loss) & np.isfinite(records.penalty) & np.isfinite(records.gradient_norm)
         if finite.all():
             return
         bad = int(finite.argmin())
+        step = first_step + bad
+        before = f"; the loss before was {self._log.since()['loss'][step - 1]:.3g}" if step else ""
         raise DivergedError(
-            f"step {first_step + bad + 1}: loss {records.loss[bad]:.3g}, gradient norm "
-            f"{records.gradient_norm[bad]:.3g} at learning rate {rates[bad]:.3g}; training diverged",
-            hint="lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0",
+            f"step {step + 1}, epoch {step // self.steps_per_epoch + 1}: loss {records.loss[bad]:.3g}, gradient norm "
+            f"{records.gradient_norm[bad]:.3g} at learning rate {rates[bad]:.3g}{before}; training diverged",
+            hint=FIXES,
         )
 
     def _measure_plateau(self, val_loss: float) -> None:
@@ -236,7 +229,7 @@ class Trainer:
         if not np.isfinite(validation.loss):
             raise DivergedError(
                 f"step {step}: validation loss {validation.loss}, so weights are no longer finite; training diverged",
-                hint="lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0",
+                hint=FIXES,
             )
         return validation
 

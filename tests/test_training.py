@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,7 +15,8 @@ from dtrain.errors import DivergedError
 from dtrain.evaluation import Evaluator
 from dtrain.model import build_model
 from dtrain.spec import EarlyStopping, Experiment
-from dtrain.training import EpochMetrics, History, Patience, Trainer
+from dtrain.training import Trainer
+from dtrain.training_state import EpochMetrics, History, Patience, TrainingState
 
 
 class Watcher:
@@ -23,6 +25,7 @@ class Watcher:
     def __init__(self) -> None:
         self.epochs: list[EpochMetrics] = []
         self.progress: list[int] = []
+        self.states: list[TrainingState] = []
 
     def on_progress(self, step: int, total_steps: int) -> None:
         """Remembers the step."""
@@ -32,18 +35,32 @@ class Watcher:
         """Remembers the metrics."""
         self.epochs.append(metrics)
 
+    def on_border(self, take_state: Callable[[], TrainingState], *, last: bool) -> None:
+        """Remembers the state."""
+        self.states.append(take_state())
 
-def train(
-    data: Data, epochs: int = 3, early_stopping: object = None, **written: Any
-) -> tuple[History, Engine, Watcher]:
+
+def trainer_of(
+    data: Data,
+    watcher: Watcher,
+    epochs: int = 3,
+    early_stopping: object = None,
+    schedule_epochs: int | None = None,
+    **written: Any,
+) -> Trainer:
     plain = {"network": [12], "schedule": "constant", "regularizer": []}
     training = {"epochs": epochs, "batch_size": 16, "early_stopping": early_stopping}
+    training |= {"schedule_epochs": schedule_epochs}
     experiment = Experiment.model_validate(plain | written | {"training": training})
     model = build_model(experiment, data.image_shape, 10, experiment.seed)
     engine = Engine(model, experiment.optimizer.build(), "softmax", data.train, data.scaling, 16, "graph")
+    return Trainer(experiment, data, engine, Evaluator(model, "softmax", data.scaling), watcher)
+
+
+def train(data: Data, **written: Any) -> tuple[History, Engine, Watcher]:
     watcher = Watcher()
-    trainer = Trainer(experiment, data, engine, Evaluator(model, "softmax", data.scaling), watcher)
-    return trainer.train(), engine, watcher
+    trainer = trainer_of(data, watcher, **written)
+    return trainer.train(), trainer._engine, watcher
 
 
 def test_metrics_are_the_means_of_the_steps(data: Data) -> None:
@@ -118,7 +135,8 @@ def test_early_stopping_stops_when_keras_does(monitor: str, losses: list[float])
     patience = Patience(EarlyStopping.model_validate({"monitor": monitor, "patience": 2, "min_delta": 0.03}))
     for epoch, loss in enumerate(losses, start=1):
         callback.on_epoch_end(epoch - 1, {"val_loss": loss, "val_accuracy": 1 - loss})
-        stop = patience.update(metrics(epoch, loss), [])
+        patience.update(metrics(epoch, loss), [])
+        stop = patience.ends_after(epoch)
         assert stop == bool(model.stop_training)
         assert patience.best_epoch == callback.best_epoch + 1
         if stop:
@@ -171,7 +189,9 @@ def test_final_statistics_are_made_from_the_whole_training_set(data: Data) -> No
 
 
 def test_row_70_divergence_names_step_rate_and_gradient(data: Data) -> None:
-    with pytest.raises(DivergedError, match=r"step \d+: loss .* gradient norm .* at learning rate 1e\+15") as caught:
+    with pytest.raises(
+        DivergedError, match=r"step \d+, epoch 1: loss .* gradient norm .* at learning rate 1e\+15; the loss before was"
+    ) as caught:
         train(data, epochs=5, activation="relu", optimizer={"kind": "sgd", "learning_rate": 1e15})
     assert "global_clipnorm" in caught.value.problems[0].hint
 
@@ -183,6 +203,56 @@ def test_progress_is_reported_in_chunks(data: Data, monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     whole = train(data, epochs=2, regularizer="dropout")
     assert cut[0].epochs == whole[0].epochs
+
+
+def test_row_71_a_weight_that_is_not_finite_is_named_where_the_loss_does_not_show_it(data: Data) -> None:
+    class Saboteur(Watcher):
+        def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+            trainer._engine.model.get_layer("dense_1").bias.assign(np.full(12, np.inf))
+
+    trainer = trainer_of(data, Saboteur(), epochs=2)
+    with pytest.raises(DivergedError, match="step 5: dense_1/bias is no longer finite"):
+        trainer.train()
+
+
+RESUMED = {
+    "sgd, momentum and 1cycle": {"schedule": "one_cycle"},
+    "nadam and plateau, measured between steps": {
+        "optimizer": "nadam",
+        "schedule": {"kind": "performance", "patience": 1, "min_delta": 1e9, "every_steps": 3},
+    },
+    "dropout and batch norm": {"normalization": "batch_norm", "regularizer": [{"kind": "dropout", "rate": 0.2}]},
+    "early stopping": {"early_stopping": {"patience": 1}, "schedule": WORSENING},
+    "averaged weights": {"optimizer": {"kind": "adam", "use_ema": True}},
+}
+
+
+@pytest.mark.parametrize("written", RESUMED.values(), ids=RESUMED)
+def test_row_88_going_on_from_any_border_ends_where_training_through_does(
+    written: dict[str, Any], data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 2)
+    watcher, epochs = Watcher(), 6 if "early_stopping" in written else 2
+    trainer, again = (trainer_of(data, one, epochs=epochs, **written) for one in (watcher, Watcher()))
+    history = trainer.train()
+    assert len(watcher.states) >= 6
+    for state in watcher.states:
+        again.restore(state)
+        resumed = again.train()
+        assert resumed.epochs == history.epochs
+        assert (resumed.best_epoch, resumed.stopped_early) == (history.best_epoch, history.stopped_early)
+        for name, values in history.steps.items():
+            np.testing.assert_array_equal(resumed.steps[name], values)
+        for one, two in zip(trainer._engine.variables, again._engine.variables, strict=True):
+            np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_behind_its_schedule_a_training_holds_the_last_rate(data: Data) -> None:
+    short = train(data, epochs=2, schedule="one_cycle")[0].steps
+    long = train(data, epochs=3, schedule="one_cycle", schedule_epochs=2)[0].steps
+    for name in ("loss", "learning_rate", "momentum"):
+        np.testing.assert_array_equal(long[name][:10], short[name])
+    assert set(long["learning_rate"][10:]) == {short["learning_rate"][-1]}
 
 
 def test_an_average_of_the_weights_is_validated_and_kept_while_training_goes_on_without_it(data: Data) -> None:

@@ -11,7 +11,8 @@ import typer
 
 from dtrain import __version__
 from dtrain.cli import files, results, training
-from dtrain.endings import explain, open_missing_streams, signals_unwind
+from dtrain.endings import explain, open_missing_streams
+from dtrain.signals import signals_unwind
 
 app = typer.Typer(
     help="Which deep-net training technique works on my data, how sure are we, and why?",

@@ -1,9 +1,9 @@
-"""The commands that train: `run` and `lr-find`."""
+"""The commands that train: `run`, `resume` and `lr-find`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,12 +13,17 @@ from dtrain.cli.arguments import (
     Device,
     Json,
     Quiet,
+    Run,
     RunsDir,
     Strict,
     split_configuration,
     stem_of,
 )
 from dtrain.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from dtrain.run_interface import RunResult
+    from dtrain.workflows.run import SeedsResult
 
 commands = typer.Typer()
 
@@ -36,20 +41,56 @@ def run_command(
     quiet: Quiet = False,
 ) -> None:
     """Train an experiment; metrics, curves and models go into a new run folder."""
-    from dtrain.display.console import publish
     from dtrain.display.progress import progress
 
     config, overrides = split_configuration(configuration or [])
     with progress(quiet=quiet, seeds=seeds or 1) as observer:
         observer.on_phase("checking the experiment")
         from dtrain.config import load_advised
-        from dtrain.display.results import describe_run, describe_seeds
-        from dtrain.run_interface import RunOptions, RunResult
+        from dtrain.run_interface import RunOptions
         from dtrain.workflows.run import run, run_seeds
 
         experiment, advice = load_advised(config, overrides, strict=strict)
         options = RunOptions(runs_dir, name, stem_of(config), device, data_dir, advice)
         result = run_seeds(experiment, seeds, options, observer) if seeds else run(experiment, options, observer)
+    _publish_training(result, as_json=as_json)
+
+
+@commands.command("resume")
+def resume_command(
+    run: Run = None,
+    epochs: Annotated[int | None, typer.Option(help="Train until this many epochs, more than planned.")] = None,
+    schedule: Annotated[
+        Literal["hold", "replan"] | None,
+        typer.Option(help="With --epochs: hold the schedule's last rate, or plan it anew over all epochs."),
+    ] = None,
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Go on although versions, device or data have changed.")
+    ] = False,
+    runs_dir: RunsDir = Path("runs"),
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run that was interrupted, died or failed, to the same result; or train it for longer."""
+    from dtrain.display.progress import progress
+
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("looking for the run")
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.resume import ResumeRequest, resume
+
+        options = RunOptions(runs_dir, device=device, data_dir=data_dir)
+        result = resume(ResumeRequest(run, epochs, schedule, allow_drift), options, observer)
+    _publish_training(result, as_json=as_json)
+
+
+def _publish_training(result: RunResult | SeedsResult, *, as_json: bool) -> None:
+    from dtrain.display.console import publish
+    from dtrain.display.results import describe_run, describe_seeds
+    from dtrain.run_interface import RunResult
+
     if isinstance(result, RunResult):
         publish(result, describe_run, as_json=as_json)
         return

@@ -22,7 +22,7 @@ from dtrain.display.tables import EpochTable, duration, number, percent
 from dtrain.quoting import printable
 
 if TYPE_CHECKING:
-    from dtrain.training import EpochMetrics
+    from dtrain.training_state import EpochMetrics
 
 KEPT_EPOCHS = 15
 LINES_AROUND_TABLE = 9

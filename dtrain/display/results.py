@@ -13,14 +13,16 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import EpochTable, duration, number, percent, percent_interval
+from dtrain.ownership import RESUMABLE
 from dtrain.runs import CONFIG
 
 if TYPE_CHECKING:
+    from dtrain.ownership import Status
     from dtrain.run_interface import RunResult, SplitResult
     from dtrain.workflows.data import DataReport
     from dtrain.workflows.evaluate import EvaluationReport
     from dtrain.workflows.run import SeedsResult
-    from dtrain.workflows.show import RunReport, SeedsReport, Status
+    from dtrain.workflows.show import RunReport, SeedsReport
     from dtrain.workflows.validate import ValidationReport
 
 Parts = Iterator[RenderableType]
@@ -69,10 +71,13 @@ def describe_run_report(report: RunReport) -> Parts:
     done = f"epoch {len(report.metrics)} of {report.epochs}"
     yield from _describe_status(report.folder, report.status, f"{done}, seed {report.seed}")
     epochs = [
-        dict(one, seconds=report.seconds[number]) if number < len(report.seconds) else one
-        for number, one in enumerate(report.metrics)
+        one if seconds is None else dict(one, seconds=seconds)
+        for one, seconds in zip(report.metrics, report.seconds, strict=True)
     ]
     yield EpochTable(epochs)
+    if report.status.state in RESUMABLE:
+        begins = f"from step {report.saved_step:,}" if report.saved_step else "from the first step"
+        yield _next(f"dtrain resume {_reference(report.folder)}", f"goes on {begins}")
     if report.result:
         yield from _describe_result(report.result)
     for picture in report.pictures:
@@ -87,6 +92,8 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
         if run.result is None:
             accuracy = f", val accuracy {percent(run.metrics[-1]['val_accuracy'])}" if run.metrics else ""
             yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}{accuracy}"
+    if report.status.state in RESUMABLE:
+        yield _next(f"dtrain resume {_reference(report.folder)}", "goes on with the seeds that have not ended")
     if report.result:
         yield from _describe_seeds(report.result)
     for run in report.runs:
@@ -142,6 +149,8 @@ def _describe_result(result: RunResult) -> Parts:
     yield Text(f"best epoch {result.best_epoch} of {result.epochs}{early}")
     trained = f"{duration(result.seconds['train'])} of training ({result.engine})"
     yield Text(f"{trained}, {duration(sum(result.seconds.values()))} in all; {result.parameters:,} parameters")
+    for departure in result.departures:
+        yield Text(f"not what `dtrain run` on its config.yaml would give: {literal(departure)}", "yellow")
 
 
 def _describe_seeds(result: SeedsResult) -> Parts:

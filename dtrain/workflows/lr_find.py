@@ -13,12 +13,13 @@ from pathlib import Path
 from dtrain.config import dump_experiment
 from dtrain.config.learning_rate import rate_line, with_rate
 from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.ownership import true_status
 from dtrain.rate_range import RateRange
 from dtrain.rate_rules import RULE_NAMES, pool_size
 from dtrain.rate_suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
 from dtrain.run_interface import RunObserver, RunOptions
 from dtrain.runs import RATES, RunFolder, check_run, create_run
-from dtrain.session import Session, status_of
+from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.storage import check_new, replace_file, writing
 from dtrain.techniques.schedules import Constant
@@ -114,7 +115,7 @@ def lr_find(
     session = Session(experiment, options, observer)
     folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}{STEM}")
     folder.write_config(dump_experiment(session.resolved(experiment)))
-    with status_of(folder):
+    with true_status(folder):
         # from here on nobody takes the folder for a trained run
         _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
         report, curves = search_into(folder, session, experiment, search, observer)

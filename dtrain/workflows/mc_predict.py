@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from dtrain.calibration import Comparison, Kept, accuracy_verdict, compare, kept_accuracies, log_loss_verdict
 from dtrain.data.images import visible
+from dtrain.ownership import true_status
 from dtrain.run_interface import RunObserver, RunOptions
 from dtrain.runs import MC_PREDICT, PREDICTIONS, RunFolder, check_run, create_run
-from dtrain.session import status_of
 from dtrain.significance import McNemar, mcnemar
 from dtrain.storage import replace_file, to_json, write, write_arrays
 from dtrain.uncertainty import Settling, Uncertainty, enough_passes, entropy
@@ -149,7 +149,7 @@ def mc_predict(request: Request, options: RunOptions, observer: RunObserver) -> 
     folder = create_run(options.runs_dir, name=options.name, stem=f"{source.stem}-mc-predict")
     # from here on nobody takes the folder for a trained run
     write(folder.path / MC_PREDICT, to_json({"model": source.name, "verdict": "has not ended"}, indent=2))
-    with status_of(folder):
+    with true_status(folder):
         observer.on_phase(f"{request.samples} passes with dropout over {len(source.images):,} {source.split} images")
         uncertainty, settling = _sampled(model, source, request, folder, observer)
         report = _report(folder, model, source, request, uncertainty, settling)

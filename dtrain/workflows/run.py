@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dtrain.config import dump_experiment
-from dtrain.errors import DivergedError, UsageError
+from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.ownership import owned
 from dtrain.run_interface import RunObserver, RunOptions, RunResult
-from dtrain.runs import check_run, create_run
-from dtrain.session import Session, status_of
+from dtrain.runs import RunFolder, check_run, create_run
+from dtrain.session import Session
 from dtrain.spec import LARGEST_SEED, Experiment
 from dtrain.statistics import Interval, mean_interval
 
@@ -50,7 +54,9 @@ def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> R
     """
     check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
-    return session.train(experiment, create_run(options.runs_dir, name=options.name, stem=options.stem))
+    folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
+    with can_be_resumed(folder):
+        return train_new(session, experiment, folder)
 
 
 def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer: RunObserver) -> SeedsResult:
@@ -76,22 +82,70 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
     session = Session(experiment, options, observer)
     parent = create_run(options.runs_dir, name=options.name, stem=options.stem)
     parent.write_config(dump_experiment(session.resolved(experiment)))
+    with can_be_resumed(parent), owned(parent, seeds=seeds):
+        return train_seeds(
+            parent,
+            [experiment.model_copy(update={"seed": seed}) for seed in range(experiment.seed, experiment.seed + seeds)],
+            lambda one: train_new(session, one, parent.seed_folder(one.seed)),
+            observer,
+        )
+
+
+def train_seeds(
+    parent: RunFolder,
+    experiments: Sequence[Experiment],
+    train: Callable[[Experiment], RunResult],
+    observer: RunObserver,
+) -> SeedsResult:
+    """Trains one seed after the other, and writes their means and intervals into the folder of them all.
+
+    Args:
+        parent: The folder that holds a run folder for each seed.
+        experiments: The same experiment with each seed.
+        train: Trains one of them.
+        observer: Told of seeds that diverge.
+
+    Raises:
+        DivergedError: Every seed diverged.
+    """
     runs: list[RunResult] = []
     diverged: list[DivergedError] = []
-    with status_of(parent, seeds=seeds):
-        for seed in range(experiment.seed, experiment.seed + seeds):
-            try:
-                runs.append(session.train(experiment.model_copy(update={"seed": seed}), parent.seed_folder(seed)))
-            except DivergedError as error:
-                observer.on_warning(f"seed {seed} diverged: {error}")
-                diverged.append(error)
-        if not runs:
-            hint = diverged[0].problems[0].hint
-            message = f"all {seeds} seeds diverged; seed {experiment.seed}: {diverged[0]}"
-            raise DivergedError(message, where=str(parent.path), hint=hint)
-        result = summarise_seeds(parent.path, tuple(runs), seeds - len(runs))
-        parent.write_summary(_without_folders(result))
+    for one in experiments:
+        try:
+            runs.append(train(one))
+        except DivergedError as error:
+            observer.on_warning(f"seed {one.seed} diverged: {error}")
+            diverged.append(error)
+    if not runs:
+        message = f"all {len(experiments)} seeds diverged; seed {experiments[0].seed}: {diverged[0]}"
+        raise DivergedError(message, where=str(parent.path), hint=diverged[0].problems[0].hint)
+    result = summarise_seeds(parent.path, tuple(runs), len(diverged))
+    parent.write_summary(_without_folders(result))
     return result
+
+
+def train_new(session: Session, experiment: Experiment, folder: RunFolder) -> RunResult:
+    """Trains from the first step on into a new run folder.
+
+    Args:
+        session: Data and compiled epoch.
+        experiment: What to train.
+        folder: The folder, which has nothing but a status.
+    """
+    folder.write_config(dump_experiment(session.resolved(experiment)))
+    with owned(folder):
+        return session.train(experiment, folder)
+
+
+@contextmanager
+def can_be_resumed(folder: RunFolder) -> Iterator[None]:
+    """Says how to go on where something outside of the training ends it."""
+    try:
+        yield
+    except (KeyboardInterrupt, EnvironmentProblem) as error:
+        if folder.path.exists():
+            error.add_note(f"to go on from where it stopped: `dtrain resume {shlex.quote(str(folder.path))}`")
+        raise
 
 
 def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:

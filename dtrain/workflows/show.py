@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from dtrain.checkpoints import last_step
 from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError
+from dtrain.ownership import Status, current_status
 from dtrain.run_interface import RunResult
 from dtrain.runs import CONFIG, RunFolder, find_run
 from dtrain.workflows.run import SeedsResult, summarise_seeds
 
-STATES_IN_WORDS = {
-    "created": "has only just begun",
-    "running": "is still going on",
-    "completed": "is completed",
-    "interrupted": "was interrupted",
-    "diverged": "diverged",
-    "failed": "failed",
-    "died": "died",
-}
-"""What to say of a run in each state."""
-
 _RESULT = TypeAdapter(RunResult)
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a run is doing.
-
-    Args:
-        state: As in the run's status file, or ``died``: it says running, but its process is gone.
-        pid: The process that trains or trained.
-        host: The machine of that process.
-        heartbeat: When it was last heard of, in UTC and ISO 8601.
-        heartbeat_age: Seconds since then.
-        reason: Why it failed or diverged; empty where it did not.
-    """
-
-    state: str
-    pid: int
-    host: str
-    heartbeat: str
-    heartbeat_age: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -62,9 +29,10 @@ class RunReport:
         seed: Its seed.
         epochs: Epochs planned.
         metrics: What was measured in each epoch that has ended.
-        seconds: How long each of them took.
+        seconds: How long each of them took; None where that was not written any more.
         result: How it ended; None as long as it has not, or where it never will.
         pictures: The pictures in the folder.
+        saved_step: Steps in the last state that the run can go on from; None where there is none.
     """
 
     folder: Path
@@ -72,9 +40,10 @@ class RunReport:
     seed: int
     epochs: int
     metrics: tuple[dict[str, Any], ...]
-    seconds: tuple[float, ...]
+    seconds: tuple[float | None, ...]
     result: RunResult | None
     pictures: tuple[Path, ...]
+    saved_step: int | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +78,7 @@ def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
     """
     folder = find_run(runs_dir, run)
     seeds = folder.seed_folders()
-    return _seeds_report(folder, seeds) if seeds or _planned(folder) else _run_report(folder)
+    return _seeds_report(folder, seeds) if seeds or planned_seeds(folder) else _run_report(folder)
 
 
 def _run_report(folder: RunFolder) -> RunReport:
@@ -118,17 +87,18 @@ def _run_report(folder: RunFolder) -> RunReport:
         folder.wait_for_config()
     experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
     metrics = tuple(folder.read_metrics())
+    seconds = {one["epoch"]: one["seconds"] for one in folder.read_timing()}
     return RunReport(
         folder=folder.path,
         status=status,
         seed=experiment.seed,
         epochs=experiment.training.epochs,
         metrics=metrics,
-        # more epochs may have ended since the metrics were read
-        seconds=tuple(one["seconds"] for one in folder.read_timing()[: len(metrics)]),
-        result=_result(folder) if status.state == "completed" else None,
+        seconds=tuple(seconds.get(one["epoch"]) for one in metrics),
+        result=read_result(folder) if status.state == "completed" else None,
         # a name with a dot is still being written
         pictures=tuple(sorted(folder.path.rglob("[!.]*.png"))),
+        saved_step=last_step(folder.checkpoints_path),
     )
 
 
@@ -140,54 +110,21 @@ def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
     status = current_status(folder)
     youngest = min((status, *(run.status for run in runs)), key=lambda one: one.heartbeat_age)
     status = replace(status, heartbeat=youngest.heartbeat, heartbeat_age=youngest.heartbeat_age)
-    return SeedsReport(folder.path, status, _planned(folder), runs, result)
+    return SeedsReport(folder.path, status, planned_seeds(folder), runs, result)
 
 
-def _planned(folder: RunFolder) -> int | None:
+def planned_seeds(folder: RunFolder) -> int | None:
+    """Returns how many seeds a run is to have; None where it is one of a single seed."""
     planned = folder.read_status().get("seeds")
     return planned if isinstance(planned, int) else None
 
 
-def current_status(folder: RunFolder) -> Status:
-    """Returns how a run is doing, also where its process can no longer say so.
-
-    Args:
-        folder: The run.
+def read_result(folder: RunFolder) -> RunResult:
+    """Returns how a completed run ended.
 
     Raises:
-        RunConflictError: Its status is missing or damaged.
+        RunConflictError: Its summary is missing or damaged.
     """
-    status = folder.read_status()
-    try:
-        age = (datetime.now(UTC) - datetime.fromisoformat(status["heartbeat"])).total_seconds()
-        found = Status(
-            state=status["state"],
-            pid=int(status["pid"]),
-            host=str(status["host"]),
-            heartbeat=status["heartbeat"],
-            heartbeat_age=max(0.0, age),
-            reason=str(status.get("reason", "")),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"status is damaged: {type(error).__name__}: {error}"
-        raise RunConflictError(message, where=str(folder.path)) from error
-    return replace(found, state="died") if _is_dead(found) else found
-
-
-def _is_dead(status: Status) -> bool:
-    """Whether a run that says it is running has no process; of another machine only that machine can tell."""
-    if status.state not in ("created", "running") or status.host != socket.gethostname():
-        return False
-    try:
-        os.kill(status.pid, 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
-
-
-def _result(folder: RunFolder) -> RunResult:
     try:
         return _RESULT.validate_python(folder.read_summary() | {"folder": folder.path})
     except ValidationError as error:

@@ -14,11 +14,11 @@ from dtrain.config import parse_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import DataError, ModelFileError
+from dtrain.ownership import STATES_IN_WORDS, current_status
 from dtrain.run_interface import RunObserver
 from dtrain.runs import CONFIG, RunFolder, find_run
 from dtrain.spec import Experiment
 from dtrain.storage import DAMAGE
-from dtrain.workflows.show import STATES_IN_WORDS, current_status
 
 if TYPE_CHECKING:
     import keras

@@ -266,7 +266,10 @@ def test_row_63_ctrl_c_in_the_middle_of_training() -> None:
         rest = process.stderr.read()
         assert process.stdout.read() == ""
     assert process.returncode == 130
-    assert rest.endswith("error: interrupted\nwhat was measured until then is in runs/default-1\n")
+    assert rest.endswith(
+        "error: interrupted\nto go on from where it stopped: `dtrain resume runs/default-1`\n"
+        "what was measured until then is in runs/default-1\n"
+    )
     folder = RunFolder(Path("runs/default-1"))
     assert folder.read_status()["state"] == "interrupted"
     assert len(folder.read_metrics()) >= 3

@@ -12,12 +12,13 @@ from rich.console import Console, RenderableType
 
 from dtrain.data.manage import SetStatus
 from dtrain.display import results
+from dtrain.ownership import Status
 from dtrain.run_interface import RunResult, SplitResult
 from dtrain.statistics import Interval, wilson_interval
 from dtrain.workflows.data import DataReport
 from dtrain.workflows.evaluate import ClassResult, EvaluationReport, Mistake
 from dtrain.workflows.run import SeedsResult
-from dtrain.workflows.show import RunReport, SeedsReport, Status
+from dtrain.workflows.show import RunReport, SeedsReport
 from dtrain.workflows.validate import validate
 
 SPLIT = SplitResult(loss=0.3, accuracy=0.8812, accuracy_interval=Interval(0.87471, 0.8873), images=10_000)
@@ -115,17 +116,19 @@ def test_a_valid_experiment_is_printed_as_a_file_that_says_the_same(tmp_path: Pa
     ],
 )
 def test_a_run_that_has_no_result_says_how_it_is_doing(how: Status, said: str) -> None:
-    report = RunReport(Path("runs/elu-1"), how, 42, 20, (), (), None, (Path("runs/elu-1/curves.png"),))
+    report = RunReport(Path("runs/elu-1"), how, 42, 20, (), (), None, (Path("runs/elu-1/curves.png"),), 500)
+    going_on = "next: dtrain resume elu-1  # goes on from step 500"
     assert text(results.describe_run_report(report)).splitlines() == [
         f"runs/elu-1: {how.state}, epoch 0 of 20, seed 42",
         said,
+        *([going_on] if how.state == "died" else []),
         "picture runs/elu-1/curves.png",
     ]
 
 
 def test_seeds_that_are_still_going_on() -> None:
     metrics = ({"val_accuracy": 0.7}, {"val_accuracy": 0.8123})
-    running = RunReport(Path("runs/a/seed-1"), status("running"), 1, 20, metrics, (), None, ())
+    running = RunReport(Path("runs/a/seed-1"), status("running"), 1, 20, metrics, (None, None), None, (), None)
     report = SeedsReport(Path("runs/a"), status("running"), 3, (running,), None)
     shown = text(results.describe_seeds_report(report))
     assert "runs/a: running, 1 of 3 seeds begun" in shown

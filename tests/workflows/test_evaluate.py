@@ -20,6 +20,7 @@ from dtrain.config import load_experiment
 from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
 from dtrain.errors import DataError, ModelFileError, UsageError
+from dtrain.ownership import locked
 from dtrain.run_interface import RunOptions
 from dtrain.runs import RunFolder, State
 from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate
@@ -185,7 +186,7 @@ def test_row_40_a_model_file_that_is_not_what_it_should_be(
 def test_a_run_without_a_model_yet(copied: RunFolder, state: State, said: str) -> None:
     copied.model_path("keras").unlink()
     copied.write_status(state)
-    with pytest.raises(ModelFileError, match=said):
+    with locked(copied), pytest.raises(ModelFileError, match=said):
         evaluate_copy(copied)
 
 

@@ -76,6 +76,8 @@ def finished_seeds(tmp_path_factory: pytest.TempPathFactory) -> SeedsResult:
 def test_the_folder_holds_everything_that_was_promised(finished: RunResult) -> None:
     assert finished.folder.name == "small-1"
     assert sorted(path.name for path in finished.folder.iterdir()) == [
+        ".lock",
+        "checkpoints",
         "config.yaml",
         "curves.png",
         "metrics.jsonl",

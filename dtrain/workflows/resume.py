@@ -1,0 +1,238 @@
+"""`dtrain resume`: go on with a run from its last sound state to the same result, or train it for longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from dtrain.checkpoints import Checkpoint, Circumstances, load_latest, save
+from dtrain.config import dump_experiment, parse_experiment
+from dtrain.config.differences import differing_settings
+from dtrain.errors import DivergedError, ResumeError, UsageError
+from dtrain.ownership import current_status, locked, true_status
+from dtrain.run_interface import RunObserver, RunOptions, RunResult
+from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.session import Session
+from dtrain.spec import Experiment
+from dtrain.training_state import Patience
+from dtrain.workflows.run import SeedsResult, can_be_resumed, train_new, train_seeds
+from dtrain.workflows.show import planned_seeds, read_result
+
+
+@dataclass(frozen=True)
+class ResumeRequest:
+    """What to go on with, and how.
+
+    Args:
+        run: Name or path of the run; None for the latest.
+        epochs: Train until so many epochs, more than planned before; None for as many as planned.
+        schedule: For a schedule that is planned over the whole training: hold its last rate in the epochs that are
+            added, or plan it anew over all of them.
+        allow_drift: Whether to go on where versions, device or data are others than before.
+    """
+
+    run: str | None = None
+    epochs: int | None = None
+    schedule: Literal["hold", "replan"] | None = None
+    allow_drift: bool = False
+
+
+def resume(request: ResumeRequest, options: RunOptions, observer: RunObserver) -> RunResult | SeedsResult:
+    """Goes on with a run.
+
+    On the same machine the result is that of a run that never stopped, bit by bit.
+
+    Args:
+        request: What to go on with, and how.
+        options: Folder of all runs, device and data folder; its names do not count.
+        observer: Shown how the run goes on.
+
+    Raises:
+        ResumeError: The run cannot be gone on with; nothing of it is changed, but that damaged checkpoints are renamed.
+        RunConflictError: Another process trains it.
+        DtrainError: Data or environment do not allow it, or training diverged.
+    """
+    folder = find_run(options.runs_dir, request.run)
+    with locked(folder):
+        work = _Work(request, options, observer)
+        seeds = planned_seeds(folder)
+        return work.go_on(folder) if seeds is None else work.go_on_with_seeds(folder, seeds)
+
+
+@dataclass
+class _Work:
+    request: ResumeRequest
+    options: RunOptions
+    observer: RunObserver
+    session: Session | None = None
+
+    def go_on(self, folder: RunFolder) -> RunResult:
+        """Goes on with the run of one seed."""
+        if done := self._nothing_to_do(folder):
+            self.observer.on_warning(done)
+            return read_result(folder)
+        found = self._found(folder)
+        now = _agreed(folder, found)
+        target = _longer(now, self.request)
+        return self._train(folder, found, now, target)
+
+    def go_on_with_seeds(self, parent: RunFolder, seeds: int) -> SeedsResult:
+        """Goes on with every seed that has not ended."""
+        now = parse_experiment(parent.read_config(), str(parent.path / CONFIG))
+        target = _longer(now, self.request)
+        if done := self._nothing_to_do(parent):
+            self.observer.on_warning(done)
+        session = self._session(target)
+        with can_be_resumed(parent), true_status(parent, seeds=seeds):
+            parent.write_config(dump_experiment(target))
+            return train_seeds(
+                parent,
+                [target.model_copy(update={"seed": seed}) for seed in range(now.seed, now.seed + seeds)],
+                lambda one: self._seed(session, parent, one),
+                self.observer,
+            )
+
+    def _seed(self, session: Session, parent: RunFolder, target: Experiment) -> RunResult:
+        """Begins with a seed, goes on with it, or takes its result."""
+        path = parent.path / f"seed-{target.seed}"
+        if not path.exists():
+            return train_new(session, target, parent.seed_folder(target.seed))
+        folder = RunFolder(path)
+        if not folder.has_config():
+            folder.write_config(dump_experiment(target))
+        with locked(folder):
+            status = current_status(folder)
+            if status.state == "diverged":
+                raise DivergedError(status.reason)
+            found = self._found(folder)
+            now = _agreed(folder, found)
+            if status.state == "completed" and now == target:
+                return read_result(folder)
+            return self._train(folder, found, now, target)
+
+    def _nothing_to_do(self, folder: RunFolder) -> str:
+        status = current_status(folder)
+        if status.state == "diverged":
+            hint = f"start a new run with a change: `dtrain run {folder.path / CONFIG} optimizer.learning_rate=...`"
+            raise ResumeError(f"diverged, and would again: {status.reason}", where=str(folder.path), hint=hint)
+        if status.state == "died":
+            owner = f"process {status.pid} on {status.host}"
+            self.observer.on_warning(f"{owner} died; it was last heard of {status.heartbeat_age:,.0f} s ago")
+        if status.state != "completed" or self.request.epochs is not None:
+            return ""
+        return f"{folder.path} is completed: there is nothing to do; `--epochs N` would train it for longer"
+
+    def _found(self, folder: RunFolder) -> Checkpoint | None:
+        """Returns the last sound checkpoint, or None where the run stopped before its first one."""
+        found = load_latest(folder.checkpoints_path)
+        if found.checkpoint is None and found.lost:
+            hint = f"run it again from the beginning: `dtrain run {folder.path / CONFIG}`"
+            raise ResumeError("every checkpoint is damaged", where=str(folder.checkpoints_path), hint=hint)
+        for step in found.lost:
+            assert found.checkpoint
+            sound = found.checkpoint.state.step
+            lost = f"{step - sound:,} steps are lost" if step is not None else "its steps are lost"
+            self.observer.on_warning(f"a damaged checkpoint was set aside: {lost}; going on from step {sound:,}")
+        if found.checkpoint is None:
+            self.observer.on_warning(f"{folder.path} has no checkpoint yet: going on from the first step")
+        return found.checkpoint
+
+    def _train(self, folder: RunFolder, found: Checkpoint | None, now: Experiment, target: Experiment) -> RunResult:
+        session = self._session(target)
+        start = found and replace(found, circumstances=self._circumstances(session, found, now, target, folder))
+        _refuse_futile(start, now, target, folder)
+        with can_be_resumed(folder), true_status(folder):
+            if start and target != now:
+                save(folder.checkpoints_path, start)
+            folder.write_config(dump_experiment(target))
+            folder.keep_epochs([asdict(one) for one in start.state.epochs] if start else [])
+            return session.train(target, folder, start)
+
+    def _session(self, target: Experiment) -> Session:
+        if self.session is None:
+            self.session = Session(target, self.options, self.observer)
+        return self.session
+
+    def _circumstances(
+        self, session: Session, found: Checkpoint, now: Experiment, target: Experiment, folder: RunFolder
+    ) -> Circumstances:
+        """Returns what the training happens under from here on, if it may."""
+        before, after = found.circumstances, session.circumstances(target)
+        drifts = [
+            f"{name} is {after.surroundings.get(name, 'unknown')}, was {value}"
+            for name, value in before.surroundings.items()
+            if after.surroundings.get(name) != value
+        ]
+        if drifts and not self.request.allow_drift:
+            hint = "--allow-drift goes on all the same; the result is then not that of a run that never stopped"
+            raise ResumeError(f"cannot be gone on with exactly: {'; '.join(drifts)}", where=str(folder.path), hint=hint)
+        if target != now and target.schedule.best_at_end and target.training.schedule_epochs is None:
+            drifts.append(f"{target.schedule.kind} is planned over {target.training.epochs} epochs, was over fewer")
+        step = found.state.step
+        return replace(
+            after,
+            replaced_config=before.config if target != now else "",
+            departures=(*before.departures, *(f"from step {step:,} on, {one}" for one in drifts)),
+            seconds=before.seconds,
+        )
+
+
+def _agreed(folder: RunFolder, found: Checkpoint | None) -> Experiment:
+    """Returns the experiment of a run, on which its file and its checkpoint agree."""
+    path = folder.path / CONFIG
+    written = parse_experiment(folder.read_config(), str(path))
+    if found is None:
+        return written
+    saved = parse_experiment(found.circumstances.config, str(folder.checkpoints_path))
+    replaced = found.circumstances.replaced_config
+    if written == saved or (replaced and written == parse_experiment(replaced, str(folder.checkpoints_path))):
+        return saved
+    before, now = (settings | {"seed": one.seed} for settings, one in _settings_of(saved, written))
+    changed = "; ".join(
+        f"{key} is {now.get(key, 'gone')}, was {before.get(key, 'not there')}"
+        for key in before | now
+        if now.get(key) != before.get(key)
+    )
+    hint = f"undo that, or run the changed file as a new run: `dtrain run {path}`; more epochs alone: --epochs"
+    raise ResumeError(f"was changed since the run began: {changed}", where=str(path), hint=hint)
+
+
+def _settings_of(*experiments: Experiment) -> Iterator[tuple[dict[str, object], Experiment]]:
+    return zip(differing_settings(experiments), experiments, strict=True)
+
+
+def _longer(now: Experiment, request: ResumeRequest) -> Experiment:
+    """Returns the experiment with as many epochs as asked for, its schedule held or planned anew."""
+    if request.epochs is None:
+        if request.schedule:
+            raise UsageError("got no --epochs; expected how long to train", where="--schedule")
+        return now
+    training, kind = now.training, now.schedule.kind
+    if request.epochs <= training.epochs:
+        message = f"got {request.epochs}; expected more than the {training.epochs} epochs of the run"
+        raise UsageError(message, where="--epochs")
+    scheduled = training.schedule_epochs
+    if now.schedule.best_at_end:
+        if request.schedule is None and scheduled is None:
+            message = f"is missing; {kind} was planned over {training.epochs} epochs"
+            hint = "hold keeps its last rate in the epochs that are added; replan spreads it over all of them from here"
+            raise UsageError(message, where="--schedule", hint=hint)
+        if request.schedule:
+            scheduled = training.scheduled_epochs if request.schedule == "hold" else None
+    elif request.schedule:
+        message = f"got {request.schedule!r}; {kind} does not depend on how long the training is"
+        raise UsageError(message, where="--schedule", hint="leave --schedule out")
+    changes = [f"training.epochs={request.epochs}", f"training.schedule_epochs={scheduled or 'null'}"]
+    return parse_experiment(dump_experiment(now), "--epochs", changes)
+
+
+def _refuse_futile(start: Checkpoint | None, now: Experiment, target: Experiment, folder: RunFolder) -> None:
+    if start is None or target == now:
+        return
+    rule, ended = target.training.early_stopping, len(start.state.epochs)
+    if Patience(rule, start.state.best, start.state.best_epoch).ends_after(ended):
+        assert rule
+        message = f"stopped early after epoch {ended}: nothing better came in {rule.patience} epochs, so none is added"
+        hint = "run it anew with a larger training.early_stopping.patience"
+        raise ResumeError(message, where=str(folder.path), hint=hint)

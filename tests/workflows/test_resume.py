@@ -1,0 +1,325 @@
+"""Going on with a run: to the same bytes, after a damage, for longer, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dtrain.checkpoints import KEPT
+from dtrain.config import load_experiment
+from dtrain.errors import DivergedError, DtrainError, ResumeError, RunConflictError, UsageError
+from dtrain.ownership import locked
+from dtrain.run_interface import RunOptions, RunResult
+from dtrain.runs import RunFolder
+from dtrain.signals import Stopped
+from dtrain.workflows.resume import ResumeRequest, resume
+from dtrain.workflows.run import SeedsResult, run, run_seeds
+from dtrain.workflows.show import RunReport, show
+from tests.workflows.test_run import WILD, Listener, small
+
+EQUAL = ("config.yaml", "metrics.jsonl", "steps.npz", "predictions.npz")
+
+
+class Interrupter(Listener):
+    """Sends this process a signal when training has taken so many steps."""
+
+    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.step, self.number = step, number
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Sends the signal."""
+        if step == self.step:
+            signal.raise_signal(self.number)
+
+
+@pytest.fixture(autouse=True)
+def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten steps an epoch in three chunks, and a checkpoint after each."""
+    monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 4)
+    monkeypatch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """The run that nothing interrupts."""
+    return run(small(), RunOptions(tmp_path_factory.mktemp("runs"), "whole"), Listener())
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same run, stopped after 14 of its 20 steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dtrain.training.CHUNK_STEPS", 4)
+        patch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
+        runs_dir = tmp_path_factory.mktemp("runs")
+        with pytest.raises(Stopped):
+            run(small(), RunOptions(runs_dir, "cut"), Interrupter(14))
+    return runs_dir / "cut"
+
+
+@pytest.fixture
+def cut(template: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the interrupted run, which is also one that was moved."""
+    yield Path(shutil.copytree(template, tmp_path / "cut"))
+
+
+def go_on(folder: Path, listener: Listener | None = None, **request: Any) -> RunResult:
+    result = resume(ResumeRequest(folder.name, **request), RunOptions(folder.parent), listener or Listener())
+    assert isinstance(result, RunResult)
+    return result
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    for name in EQUAL:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    first, second = (keras.models.load_model(path / "model.keras").get_weights() for path in (one, other))
+    for left, right in zip(first, second, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def refused(error: type[DtrainError], folder: Path, **request: Any) -> str:
+    before = contents(folder)
+    with pytest.raises(error) as caught:
+        go_on(folder, **request)
+    assert contents(folder) == before
+    problem = caught.value.problems[0]
+    return f"{problem} | {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    ("step", "number", "code"), [(4, signal.SIGINT, 130), (10, signal.SIGTERM, 143), (20, signal.SIGHUP, 129)]
+)
+def test_rows_63_65_88_a_signal_stops_at_a_border_and_going_on_gives_the_same_bytes(
+    step: int, number: int, code: int, whole: RunResult, tmp_path: Path
+) -> None:
+    with pytest.raises(Stopped) as caught:
+        run(small(), RunOptions(tmp_path, "cut"), Interrupter(step, number))
+    assert caught.value.exit_code == code
+    assert f"dtrain resume {tmp_path / 'cut'}" in caught.value.__notes__[0]
+    report = show(tmp_path, "cut")
+    assert isinstance(report, RunReport)
+    assert (report.status.state, report.saved_step, len(report.metrics)) == ("interrupted", step, step // 10)
+    result = go_on(tmp_path / "cut")
+    assert_equal_runs(result.folder, whole.folder)
+    assert RunFolder(result.folder).read_status()["state"] == "completed"
+    assert [one["epoch"] for one in RunFolder(result.folder).read_timing()] == [1, 2]
+    assert (result.test, result.departures) == (whole.test, ())
+
+
+def test_row_96_a_run_that_was_moved_goes_on(cut: Path, whole: RunResult) -> None:
+    listener = Listener()
+    assert_equal_runs(go_on(cut, listener).folder, whole.folder)
+    assert listener.epochs == [1, 2]
+
+
+def test_row_93_a_completed_run_has_nothing_to_do(cut: Path) -> None:
+    go_on(cut)
+    before, listener = contents(cut), Listener()
+    go_on(cut, listener)
+    assert contents(cut) == before
+    assert "there is nothing to do" in listener.warnings[0]
+
+
+def test_row_66_what_a_crash_left_of_an_epoch_that_no_checkpoint_has_is_trained_again(
+    cut: Path, whole: RunResult
+) -> None:
+    status = json.loads((cut / "status.json").read_text()) | {"state": "running", "pid": 2**22 + 1}
+    (cut / "status.json").write_text(json.dumps(status))
+    with (cut / "metrics.jsonl").open("ab") as metrics:
+        metrics.write((whole.folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)[1] + b'{"torn')
+    listener = Listener()
+    assert_equal_runs(go_on(cut, listener).folder, whole.folder)
+    assert "died; it was last heard of" in listener.warnings[0]
+
+
+def latest(folder: Path) -> Path:
+    return max(path for path in (folder / "checkpoints").iterdir() if path.suffix != ".corrupt")
+
+
+@pytest.mark.parametrize("name", ["state.json", "arrays.npz", "manifest.json"])
+def test_row_90_a_damaged_checkpoint_is_set_aside_for_the_one_before(name: str, cut: Path, whole: RunResult) -> None:
+    file = latest(cut) / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    listener = Listener()
+    assert_equal_runs(go_on(cut, listener).folder, whole.folder)
+    assert any("steps are lost; going on from step 10" in text for text in listener.warnings)
+    assert (cut / "checkpoints" / f"{file.parent.name}.corrupt").is_dir()
+
+
+def test_row_90_a_checkpoint_with_a_missing_file_is_damaged_too(cut: Path, whole: RunResult) -> None:
+    (latest(cut) / "arrays.npz").unlink()
+    assert_equal_runs(go_on(cut).folder, whole.folder)
+
+
+def test_row_91_where_all_checkpoints_are_damaged_a_new_run_is_suggested(cut: Path) -> None:
+    for path in (cut / "checkpoints").iterdir():
+        (path / "manifest.json").write_text("{}")
+    with pytest.raises(ResumeError, match="every checkpoint is damaged") as caught:
+        go_on(cut)
+    assert caught.value.problems[0].hint.endswith("config.yaml`")
+
+
+def test_row_91_without_any_checkpoint_it_begins_again(cut: Path, whole: RunResult) -> None:
+    shutil.rmtree(cut / "checkpoints")
+    listener = Listener()
+    assert_equal_runs(go_on(cut, listener).folder, whole.folder)
+    assert "going on from the first step" in listener.warnings[0]
+
+
+def test_only_the_last_two_checkpoints_are_kept(cut: Path) -> None:
+    go_on(cut)
+    assert [path.name for path in sorted((cut / "checkpoints").iterdir())] == ["000005", "000006"]
+    assert KEPT == 2
+
+
+def test_row_89_an_edited_experiment_is_refused_with_what_changed(cut: Path) -> None:
+    text = (cut / "config.yaml").read_text()
+    (cut / "config.yaml").write_text(text.replace("seed: 42", "seed: 43").replace("epochs: 2", "epochs: 9"))
+    said = refused(ResumeError, cut)
+    assert "training.epochs is 9, was 2; seed is 43, was 42" in said
+    assert "--epochs" in said
+
+
+def test_row_89_a_comment_is_no_change(cut: Path, whole: RunResult) -> None:
+    text = (cut / "config.yaml").read_text()
+    (cut / "config.yaml").write_text("# mine\n" + text)
+    assert_equal_runs(go_on(cut).folder, whole.folder)
+
+
+def edit_state(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes a checkpoint as somebody would who knows the format, so that its checksums are right."""
+    for path in (folder / "checkpoints").iterdir():
+        state, manifest = (json.loads((path / name).read_text()) for name in ("state.json", "manifest.json"))
+        change(state)
+        (path / "state.json").write_text(json.dumps(state))
+        manifest["state.json"] = hashlib.sha256((path / "state.json").read_bytes()).hexdigest()
+        (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_row_92_other_versions_are_refused_unless_allowed_and_then_recorded(cut: Path, whole: RunResult) -> None:
+    edit_state(cut, lambda state: state["circumstances"]["surroundings"].update(keras="3.0.0", device="gpu:0"))
+    said = refused(ResumeError, cut)
+    assert f"device is cpu, was gpu:0; keras is {keras.__version__}, was 3.0.0" in said
+    assert "--allow-drift" in said
+    result = go_on(cut, allow_drift=True)
+    assert any(f"from step 14 on, keras is {keras.__version__}, was 3.0.0" in one for one in result.departures)
+    assert RunFolder(cut).read_summary()["departures"] == list(result.departures)
+    assert result.test == whole.test
+
+
+def test_row_94_a_missing_optimizer_slot_is_no_fresh_one(cut: Path) -> None:
+    edit_state(cut, lambda state: state["variables"].pop())
+    with pytest.raises(ResumeError, match="of the checkpoint is nothing; expected"):
+        go_on(cut)
+
+
+def test_row_95_a_diverged_run_would_diverge_again(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError):
+        run(small(**WILD), RunOptions(tmp_path, "wild"), Listener())
+    assert "optimizer.learning_rate=..." in refused(ResumeError, tmp_path / "wild")
+
+
+def test_row_81_a_run_that_somebody_trains_is_left_alone(cut: Path) -> None:
+    with locked(RunFolder(cut)), pytest.raises(RunConflictError, match=r"is in use by process \d+ on"):
+        go_on(cut)
+
+
+def test_row_82_a_distant_owner_counts_while_its_heart_beats(cut: Path, whole: RunResult) -> None:
+    def heard_of(ago: timedelta) -> None:
+        heartbeat = (datetime.now(UTC) - ago).isoformat()
+        status = json.loads((cut / "status.json").read_text())
+        distant = status | {"state": "running", "host": "far", "heartbeat": heartbeat}
+        (cut / "status.json").write_text(json.dumps(distant))
+
+    heard_of(timedelta(0))
+    assert "on far, last heard of 0 s ago" in refused(RunConflictError, cut)
+    heard_of(timedelta(minutes=5))
+    assert_equal_runs(go_on(cut).folder, whole.folder)
+
+
+def test_a_run_is_made_longer_and_equals_one_that_was_so_long(tmp_path: Path) -> None:
+    short = run(small(schedule="power"), RunOptions(tmp_path, "short"), Listener())
+    result = go_on(short.folder, epochs=3)
+    training = {"epochs": 3, "engine": "graph", "save": ["keras", "h5"]}
+    long = run(small(schedule="power", training=training), RunOptions(tmp_path, "long"), Listener())
+    assert_equal_runs(result.folder, long.folder)
+
+
+def test_a_schedule_over_the_whole_training_is_held_or_planned_anew(cut: Path) -> None:
+    assert "one_cycle was planned over 2 epochs" in refused(UsageError, cut, epochs=4)
+    copy = Path(shutil.copytree(cut, cut.parent / "held"))
+    replanned, held = go_on(cut, epochs=4, schedule="replan"), go_on(copy, epochs=4, schedule="hold")
+    rates = [RunFolder(one.folder).read_steps()["learning_rate"] for one in (replanned, held)]
+    assert len(rates[0]) == len(rates[1]) == 40
+    np.testing.assert_array_equal(rates[0][:14], rates[1][:14])
+    assert rates[0][14] > 1.5 * rates[1][14]
+    assert set(rates[1][20:]) == {rates[1][19]}
+    assert "one_cycle is planned over 4 epochs" in replanned.departures[0]
+    assert held.departures == ()
+    again = run(load_experiment(held.folder / "config.yaml"), RunOptions(cut.parent, "again"), Listener())
+    assert_equal_runs(again.folder, held.folder)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"epochs": 2, "schedule": "hold"}, "got 2; expected more than the 2 epochs of the run"),
+        ({"schedule": "hold"}, "got no --epochs"),
+    ],
+)
+def test_what_makes_a_run_no_longer_is_refused(request_: dict[str, Any], said: str, cut: Path) -> None:
+    assert said in refused(UsageError, cut, **request_)
+
+
+def test_a_crash_between_lengthening_and_training_is_no_edited_experiment(cut: Path) -> None:
+    config = (cut / "config.yaml").read_text()
+    with pytest.raises(Stopped):
+        go_on(cut, Interrupter(14), epochs=3, schedule="hold")
+    (cut / "config.yaml").write_text(config)
+    shutil.rmtree(latest(cut))
+    assert len(RunFolder(go_on(cut).folder).read_metrics()) == 3
+
+
+def test_a_run_that_stopped_early_is_not_made_longer(tmp_path: Path) -> None:
+    stopping = {"epochs": 5, "engine": "graph", "early_stopping": {"patience": 1, "min_delta": 100.0}}
+    folder = run(small(schedule="constant", training=stopping), RunOptions(tmp_path, "early"), Listener()).folder
+    assert "stopped early after epoch 2" in refused(ResumeError, folder, epochs=9)
+
+
+def test_seeds_go_on_where_they_were(tmp_path: Path) -> None:
+    class Second(Interrupter):
+        def on_progress(self, step: int, total_steps: int) -> None:
+            self.seeds = getattr(self, "seeds", 0) + (step == 4)
+            if self.seeds == 2:
+                super().on_progress(step, total_steps)
+
+    options = RunOptions(tmp_path, "seeds")
+    with pytest.raises(Stopped) as caught:
+        run_seeds(small(), 3, options, Second(14))
+    assert len(caught.value.__notes__) == 1
+    listener = Listener()
+    resumed = resume(ResumeRequest("seeds"), RunOptions(tmp_path), listener)
+    whole = run_seeds(small(), 3, RunOptions(tmp_path, "whole"), Listener())
+    assert isinstance(resumed, SeedsResult)
+    assert (resumed.test_accuracy, resumed.test_interval) == (whole.test_accuracy, whole.test_interval)
+    for seed in (42, 43, 44):
+        assert_equal_runs(tmp_path / "seeds" / f"seed-{seed}", tmp_path / "whole" / f"seed-{seed}")
+    assert RunFolder(tmp_path / "seeds").read_status()["state"] == "completed"
