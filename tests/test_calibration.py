@@ -92,12 +92,12 @@ def test_the_interval_of_the_calibration_error_holds_its_value_and_the_truth(sha
     gaps = confidence - PLAIN[np.arange(len(PLAIN)), best]
     truth = np.abs(np.bincount(bins_of(confidence), gaps, BINS)).sum() / len(PLAIN)
     held = 0
-    for _ in range(40):
-        labels = np.array([random.choice(5, p=one) for one in PLAIN])
+    for _ in range(20):
+        labels = np.minimum((PLAIN.cumsum(axis=1) < random.random((len(PLAIN), 1))).sum(axis=1), 4)
         error = compare(distorted, PLAIN, labels).plain.calibration_error
         assert error.interval.low <= error.value <= error.interval.high
         held += error.interval.low <= truth <= error.interval.high
-    assert held >= 36  # of 40 intervals of 95%, fewer are less likely than 5%
+    assert held >= 17  # of 20 intervals of 95%, fewer are less likely than 2%
 
 
 def test_equal_seeds_give_equal_intervals() -> None:

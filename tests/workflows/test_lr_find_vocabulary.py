@@ -26,9 +26,9 @@ FAMILIES = {
     "regularizer": Regularizer,
     "network": Network,
 }
-CONVOLUTIONS = {"kind": "conv", "filters": [4], "hidden": [16]}
-NETWORKS = {"dense": {"hidden": [16]}, "conv": CONVOLUTIONS}
-NEEDS = {"spatial_dropout": {"network": CONVOLUTIONS}}
+CONVOLUTIONS: dict[str, Any] = {"kind": "conv", "filters": [4], "hidden": [16]}
+NETWORKS: dict[str, Any] = {"dense": {"hidden": [16]}, "conv": CONVOLUTIONS}
+NEEDS: dict[str, Any] = {"spatial_dropout": {"network": CONVOLUTIONS}}
 """What must stand beside a kind that cannot stand alone."""
 CHEAP = {"adam", "conv", "max_norm", "batch_norm", "ftrl"}
 
