@@ -1,7 +1,9 @@
 """How good and how honest probabilities are: measures with intervals, of one set of predictions and of two compared.
 
 Intervals cover the chance of the images, not that of the training: accuracies have Wilson's, the other measures and all
-differences a basic bootstrap over images (Davison & Hinkley 1997, eq. 5.6) with a fixed seed.
+differences a basic bootstrap over images (Davison & Hinkley 1997, eq. 5.6) with a fixed seed. The calibration error
+adds up absolute gaps, so chance only makes it larger, and a bootstrap larger still: a basic one would miss the truth
+of a calibrated model every other time. Its interval reaches as far down as chance alone can have lifted it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dtrain.significance import McNemar, verdict_on
 from dtrain.statistics import Interval, wilson_interval
 from dtrain.uncertainty import FloatArray, log_losses
 
@@ -132,15 +135,16 @@ def compare(plain: Array, mc: Array, labels: Array, seed: int = 0) -> Comparison
     both = np.concatenate([_columns(plain, labels), _columns(mc, labels)], axis=1)
     drawn = _resampled_means(both, seed).reshape(RESAMPLES, 2, -1)
     observed = both.mean(axis=0).reshape(2, -1)
-    values, resampled = _measures(observed), _measures(drawn)
-    differences = [
-        _estimate(float(value), numbers, -np.inf)
-        for value, numbers in zip(values[1] - values[0], (resampled[:, 1] - resampled[:, 0]).T, strict=True)
-    ]
+    values, resampled = observed[:, :3], drawn[..., :3]
+    accuracy, log_loss, brier = (
+        _estimate(float(values[1, one] - values[0, one]), resampled[:, 1, one] - resampled[:, 0, one], -np.inf)
+        for one in range(3)
+    )
+    *errors, error = _calibration_errors(observed[:, 3:], drawn[..., 3:])
     return Comparison(
-        _quality(plain, labels, values[0], resampled[:, 0]),
-        _quality(mc, labels, values[1], resampled[:, 1]),
-        *differences,
+        _quality(plain, labels, values[0], resampled[:, 0], errors[0]),
+        _quality(mc, labels, values[1], resampled[:, 1], errors[1]),
+        *(accuracy, log_loss, brier, error),
     )
 
 
@@ -152,12 +156,6 @@ def _columns(probabilities: Array, labels: Array) -> FloatArray:
     gaps[np.arange(len(labels)), bins_of(confidence)] = confidence - right
     measured = [right, log_losses(probabilities, labels), brier_scores(probabilities, labels)]
     return np.concatenate([np.stack(measured, axis=1), gaps], axis=1)
-
-
-def _measures(means: FloatArray) -> FloatArray:
-    """Returns accuracy, log loss, Brier score and calibration error [..., 4] from the means of the columns."""
-    calibration_error = np.abs(means[..., 3:]).sum(axis=-1, keepdims=True)
-    return np.concatenate([means[..., :3], calibration_error], axis=-1)
 
 
 def _resampled_means(columns: FloatArray, seed: int) -> FloatArray:
@@ -175,11 +173,42 @@ def _estimate(value: float, resampled: Array, lowest: float) -> Estimate:
     return Estimate(value, Interval(max(low, lowest), max(high, lowest)))
 
 
-def _quality(probabilities: Array, labels: Array, values: FloatArray, resampled: FloatArray) -> Quality:
+def _calibration_errors(gaps: FloatArray, resampled: FloatArray) -> tuple[Estimate, Estimate, Estimate]:
+    """Returns the calibration errors of both predictions and their difference, with intervals of at least 95%.
+
+    Each is the sum over bins of |gap|, so by the triangle inequality it is above the truth by no more than the sum of
+    what chance adds to each gap; and it is below the truth by no more than below its own expectation, which is above
+    the truth. The difference is off by no more than both together, nor by more than the predictions are apart.
+
+    Args:
+        gaps: Of each bin, in the mean over the images [2, bins].
+        resampled: The same of images drawn with replacement [resamples, 2, bins].
+    """
+    values, chance = np.abs(gaps).sum(axis=-1), resampled - gaps
+    lifted, drawn = np.abs(chance).sum(axis=-1), np.abs(resampled).sum(axis=-1)
+    short = drawn.mean(axis=0) - drawn
+    apart = 2 * np.abs(gaps[1] - gaps[0]).sum() + np.abs(chance[:, 1] - chance[:, 0]).sum(axis=-1)
+    down, up = (np.minimum(lifted[:, one] + short[:, 1 - one], apart) for one in (1, 0))
+    return (
+        _within(values[0], lifted[:, 0], short[:, 0], 0.0),
+        _within(values[1], lifted[:, 1], short[:, 1], 0.0),
+        _within(values[1] - values[0], down, up, -np.inf),
+    )
+
+
+def _within(value: float, down: FloatArray, up: FloatArray, lowest: float) -> Estimate:
+    """Returns a value and how far down and up the truth may be from it, by quantiles of the resampled distances."""
+    low, high = value - np.quantile(down, 0.975), value + np.quantile(up, 0.975)
+    return Estimate(float(value), Interval(max(float(low), lowest), float(high)))
+
+
+def _quality(
+    probabilities: Array, labels: Array, values: FloatArray, resampled: FloatArray, calibration_error: Estimate
+) -> Quality:
     right = int((probabilities.argmax(axis=1) == labels).sum())
     accuracy = Estimate(right / len(labels), wilson_interval(right, len(labels)))
-    log_loss, brier, error = (_estimate(float(values[one]), resampled[:, one], 0.0) for one in (1, 2, 3))
-    return Quality(accuracy, log_loss, brier, error, reliability(probabilities, labels))
+    log_loss, brier = (_estimate(float(values[one]), resampled[:, one], 0.0) for one in (1, 2))
+    return Quality(accuracy, log_loss, brier, calibration_error, reliability(probabilities, labels))
 
 
 def reliability(probabilities: Array, labels: Array) -> tuple[Bin, ...]:
@@ -215,3 +244,20 @@ def kept_accuracies(
         Kept(share, count, *(float(right[count - 1] / count) for right in running))
         for share, count in zip(KEPT_SHARES, counts, strict=True)
     )
+
+
+def accuracy_verdict(test: McNemar) -> str:
+    """Returns in words what McNemar's test of plain prediction (first) and mean of the passes (second) says."""
+    numbers = f"{test.only_second:,} images right only with dropout on, {test.only_first:,} only off"
+    found = verdict_on(test.only_second - test.only_first, test.probability)
+    if found == "no evidence":
+        return f"the accuracies cannot be told apart ({numbers}, p = {test.probability:.2g})"
+    better = "more" if found == "better" else "less"
+    return f"dropout on is {better} accurate ({numbers}, p = {test.probability:.2g})"
+
+
+def log_loss_verdict(difference: Estimate) -> str:
+    """Returns in words whether the log loss differs, by the interval of the difference, on minus off."""
+    if difference.interval.low <= 0 <= difference.interval.high:
+        return "the log losses cannot be told apart"
+    return f"the log loss with dropout on is {'worse' if difference.value > 0 else 'better'} ({difference.value:+.4f})"

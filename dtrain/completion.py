@@ -14,10 +14,12 @@ class Invocation(Protocol):
 
 
 def complete_run(ctx: Invocation, incomplete: str) -> list[str]:
-    """Returns the names of runs, the latest last."""
+    """Returns the names of runs, the latest last, but for those that the command has already."""
     from dtrain.runs import list_runs
 
-    return _beginning(incomplete, (one.path.name for one in list_runs(Path(ctx.params["runs_dir"] or "runs"))))
+    names = [one.path.name for one in list_runs(Path(ctx.params["runs_dir"] or "runs"))]
+    given = ctx.params.get("runs") or ()
+    return _beginning(incomplete, (name for name in names if name not in given))
 
 
 def complete_family(incomplete: str) -> list[str]:

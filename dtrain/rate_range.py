@@ -8,7 +8,9 @@ import numpy as np
 
 from dtrain.errors import UsageError
 from dtrain.rate_rules import FloatArray, pool_size
+from dtrain.spec import Experiment
 
+MAXIMUM = 10.0
 ITERATIONS, FEWEST_ITERATIONS, MOST_ITERATIONS = 300, 50, 10_000
 LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
 
@@ -19,7 +21,7 @@ class RateRange:
 
     Args:
         minimum: The rate of the first step.
-        maximum: The rate of the last step.
+        maximum: The rate of the last step; None takes 10, or less where the optimizer makes no sense of that.
         iterations: Steps for each seed; None takes 300, or with small batches as many as go through 9,600 images.
         seeds: How many seeds, from the experiment's own upwards.
 
@@ -28,14 +30,14 @@ class RateRange:
     """
 
     minimum: float = 1e-6
-    maximum: float = 10.0
+    maximum: float | None = None
     iterations: int | None = None
     seeds: int = 3
 
     def __post_init__(self) -> None:
-        if not LOWEST_RATE <= self.minimum < self.maximum <= HIGHEST_RATE:
+        if not LOWEST_RATE <= self.minimum < self.highest <= HIGHEST_RATE:
             raise UsageError(
-                f"got --min {self.minimum:g} and --max {self.maximum:g}; expected --min < --max, both from "
+                f"got --min {self.minimum:g} and --max {self.highest:g}; expected --min < --max, both from "
                 f"{LOWEST_RATE:g} to {HIGHEST_RATE:g}",
                 where="dtrain lr-find",
                 hint="leave both out for 1e-6 to 10",
@@ -47,10 +49,17 @@ class RateRange:
             raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
 
     @property
+    def highest(self) -> float:
+        """The rate of the last step."""
+        return MAXIMUM if self.maximum is None else self.maximum
+
+    @property
     def rates(self) -> FloatArray:
         """The rate of each step, each the same multiple of the one before."""
-        return np.geomspace(self.minimum, self.maximum, self.iterations or ITERATIONS)
+        return np.geomspace(self.minimum, self.highest, self.iterations or ITERATIONS)
 
-    def planned(self, batch_size: int) -> RateRange:
-        """Returns the range with the number of steps settled."""
-        return replace(self, iterations=self.iterations or ITERATIONS * pool_size(batch_size))
+    def planned(self, experiment: Experiment) -> RateRange:
+        """Returns the range with its end and the number of steps settled."""
+        maximum = self.maximum or experiment.optimizer.highest_rate or MAXIMUM
+        iterations = self.iterations or ITERATIONS * pool_size(experiment.training.batch_size)
+        return replace(self, maximum=maximum, iterations=iterations)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.errors import ConfigError
+from dtrain.errors import ConfigError, EnvironmentProblem
 from dtrain.evaluation import BATCH
 from dtrain.monte_carlo import StochasticModel
 from dtrain.storage import replace_file
@@ -22,6 +24,7 @@ Array = npt.NDArray[Any]
 CHUNK_PASSES = 25
 """Passes in one call: between two calls progress is shown and the results leave the device."""
 PROBED_IMAGES, PROBED_PASSES = 200, 3
+"""So many passes of so many images are drawn to see whether they vary; as many in all where there are fewer images."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ def _chunks(numbers: tuple[int, ...]) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def kept_passes(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Batch], None]]:
-    """Gives what keeps the passes: in a file that is mapped into memory, or not at all.
+def kept_passes(path: Path | None, shape: tuple[int, int, int]) -> Iterator[Callable[[Batch], None]]:
+    """Gives what keeps the passes: in a file, or not at all.
 
     Args:
         path: An .npy file; None to keep nothing.
@@ -97,15 +100,36 @@ def kept_passes(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[
     if path is None:
         yield lambda batch: None
         return
-    with replace_file(path) as temporary:
-        kept = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+    # written piece by piece: a file that is mapped into memory kills the process where the disk is full
+    with replace_file(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        begin, row = file.tell(), 4 * shape[2]
 
         def keep(batch: Batch) -> None:
-            passes, images = batch.passes.shape[:2]
-            kept[batch.first : batch.first + passes, batch.start : batch.start + images] = batch.passes
+            for number, one in enumerate(batch.passes.astype("<f4"), batch.first):
+                file.seek(begin + row * (number * shape[1] + batch.start))
+                file.write(one.tobytes())
 
         yield keep
-        kept.flush()
+
+
+def check_room(folder: Path, shape: tuple[int, int, int]) -> None:
+    """Refuses passes that the disk has no room for, before any is drawn.
+
+    Args:
+        folder: Where they are to be kept; it need not exist.
+        shape: Passes, images and classes.
+
+    Raises:
+        EnvironmentProblem: There is less room.
+    """
+    needed, existing = 4 * math.prod(shape), next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        passes, images, classes = shape
+        message = f"got {passes:,} passes x {images:,} images x {classes} classes, {needed:,} bytes; {free:,} are free"
+        hint = "take fewer --samples, or leave out --save-passes: all but the single passes is kept without it"
+        raise EnvironmentProblem(message, where="--save-passes", hint=hint)
 
 
 def check_varies(model: StochasticModel, images: Array, seed: int, where: str) -> None:
@@ -113,14 +137,19 @@ def check_varies(model: StochasticModel, images: Array, seed: int, where: str) -
 
     Raises:
         ConfigError: They are.
+        ModelFileError: What they are made of are no probabilities.
     """
     few = images[:PROBED_IMAGES]
-    passes = model.passes(model.begin(few), np.arange(len(few)), seed, 0, PROBED_PASSES)
+    number = -(-PROBED_PASSES * PROBED_IMAGES // len(few))
+    signals = model.begin(few)
+    model.plain(signals)
+    passes = model.passes(signals, np.arange(len(few)), seed, 0, number)
     if np.ptp(passes, axis=0).max() > 0:
         return
     raise ConfigError(
-        f"got the same probabilities in {PROBED_PASSES} passes for {len(few)} images, although dropout is on; expected "
+        f"got the same probabilities in {number} passes for {len(few)} images, although dropout is on; expected "
         "some variance",
         where=where,
-        hint="the signal does not reach the output: the weights behind dropout are zero, or the output is saturated",
+        hint="dropout does not reach the output: its rates are too small to drop anything, the weights behind it are "
+        "zero, or the output is saturated",
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
-from statistics import NormalDist, fmean, stdev
+from statistics import fmean, stdev
 from typing import Literal
 
 import numpy as np
@@ -20,15 +20,14 @@ Values = Sequence[float] | FloatArray
 
 LEVEL = 0.05
 """A verdict is given where the probability is at most this."""
-POWER = 0.8
 MOST_REARRANGEMENTS = 2**20
 """All rearrangements are counted up to so many, which is every set of signs of 20 seeds; beyond, a sample is."""
 RANDOM_REARRANGEMENTS = 100_000
 FEWEST_DECISIVE_REARRANGEMENTS = 40
-"""With fewer, even the most extreme of them and its mirror image, 2 of N, are more likely than 0.05."""
-MOST_SEEDS = 1000
-"""A difference that needs more seeds than this to be seen is not worth training for."""
-GRID = 1000
+"""With fewer, even the most extreme of them and its mirror image, 2 of N, are more likely than 0.05.
+
+Of several comparisons, each needs as many times more.
+"""
 ROUNDING = 1e-12
 """Accuracies are shares of images, so what differs less is equal but for rounding."""
 
@@ -80,15 +79,17 @@ class McNemar:
     probability: float
 
 
-def paired_difference(first: Values, second: Values) -> Difference:
+def paired_difference(first: Values, second: Values, comparisons: int = 1) -> Difference:
     """Compares two groups seed by seed: paired t interval and test, and the exact sign-flip test (Fisher 1935).
 
     The verdict follows the sign-flip test from six pairs on. With fewer its probability cannot reach 0.05 (it is
-    never below 2 / 2^n), and Student's t, which takes the differences for normally distributed, decides.
+    never below 2 / 2^n), and Student's t, which takes the differences for normally distributed, decides. Where the
+    probability is to be corrected for several comparisons, the sign-flip test needs more pairs to reach 0.05.
 
     Args:
         first: Accuracies, one for each seed; at least two.
         second: Accuracies of the same seeds, in the same order.
+        comparisons: How many are corrected for.
 
     Raises:
         ValueError: The lengths differ, or there are fewer than two pairs.
@@ -99,7 +100,7 @@ def paired_difference(first: Values, second: Values) -> Difference:
     mean, deviation = fmean(differences), _deviation(differences)
     interval, t_probability = _student(mean, deviation / math.sqrt(len(differences)), len(differences) - 1)
     flips = _sign_flips(differences)
-    decisive = flips.number >= FEWEST_DECISIVE_REARRANGEMENTS
+    decisive = flips.number >= FEWEST_DECISIVE_REARRANGEMENTS * comparisons
     return _difference(mean, interval, deviation, t_probability, flips, paired=True, exact_decides=decisive)
 
 
@@ -177,30 +178,6 @@ def verdict_on(mean: float, probability: float) -> Verdict:
     if probability > LEVEL or mean == 0:
         return "no evidence"
     return "better" if mean > 0 else "worse"
-
-
-def seeds_needed(difference: Difference) -> int | None:
-    """Returns how many seeds (of each group) a t test needs to see the observed difference with a power of 80%.
-
-    That is the smallest number whose noncentral t distribution puts 80% beyond the two-sided 5% bound, if the true
-    difference and spread are those observed.
-
-    Returns:
-        At least 2; None if it is above 1000, or there is no difference or no spread.
-    """
-    if not difference.mean or not difference.deviation:
-        return None
-    effect = abs(difference.mean) / difference.deviation
-    low, high = 1, MOST_SEEDS
-    if _power(effect, high, paired=difference.paired) < POWER:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _power(effect, middle, paired=difference.paired) < POWER:
-            low = middle
-        else:
-            high = middle
-    return high
 
 
 def _deviation(values: Values) -> float:
@@ -281,20 +258,3 @@ def _difference(
         probability=t_probability if by_t and t_probability is not None else exact.share,
         decided_by="t" if by_t else "exact",
     )
-
-
-def _power(effect: float, seeds: int, *, paired: bool) -> float:
-    """The chance that a t test at 0.05 sees a difference of `effect` spreads: the noncentral t distribution.
-
-    Its numerator is normal around `effect` times the root of the seeds, its denominator the root of a chi-square
-    over its degrees: the normal probabilities are averaged over the density of the latter on a fine grid.
-    """
-    degrees = (seeds - 1) * (1 if paired else 2)
-    bound, centre, reach = t_quantile(1 - LEVEL / 2, degrees), effect * math.sqrt(seeds), 10 / math.sqrt(2 * degrees)
-    edges = np.linspace(max(0.0, 1 - reach), 1 + reach, GRID + 1)
-    scales = (edges[1:] + edges[:-1]) / 2
-    logarithms = (degrees - 1) * np.log(scales) - degrees * scales**2 / 2
-    weights = np.exp(logarithms - logarithms.max())
-    normal = NormalDist()
-    beyond = [normal.cdf(centre - bound * scale) + normal.cdf(-centre - bound * scale) for scale in scales]
-    return float(np.average(beyond, weights=weights))

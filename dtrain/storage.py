@@ -126,7 +126,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _way_out(path: Path, number: int | None) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT) and path.parent.exists():
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and path.parent.exists():
         return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
     if number == errno.ENOLCK:
         mount = next(folder for folder in path.absolute().parents if folder.is_mount())
@@ -165,9 +165,11 @@ def check_new(path: Path, where: str) -> None:
         where: What asks for it, for the message.
     """
     if os.path.lexists(path):
-        raise UsageError("got a file that exists; expected a new one", where=where)
+        got = "a folder; expected a new file" if path.is_dir() else "a file that exists; expected a new one"
+        raise UsageError(f"got {got}", where=where)
     if not path.parent.is_dir():
-        raise UsageError("got a file in a folder that does not exist", where=where)
+        message = "got a file in a folder that does not exist; expected a folder that does"
+        raise UsageError(message, where=where, hint=f"make {path.parent} first")
 
 
 def write(path: Path, content: bytes) -> None:

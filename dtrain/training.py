@@ -154,8 +154,9 @@ class Trainer:
         order = epoch_order(self._experiment.seed, self._epochs_before + epoch, self._engine.examples)
         for start, stop in self._chunks(first):
             # what was trained before an interruption is not trained again
-            if first + stop > self._log.step:
-                self._train_chunk(order, first, start, stop)
+            left = max(start, self._log.step - first)
+            if left < stop:
+                self._train_chunk(order, first, left, stop)
                 if stop < self.steps_per_epoch:
                     self._observer.on_border(self.state, last=False)
         validation = self._validate(first + self.steps_per_epoch)

@@ -54,6 +54,8 @@ FROM_DOOR_TO_CELLAR = [
     "keras_objects",
     "monte_carlo_layers",
     "uncertainty",
+    "comparison",
+    "power",
     "significance",
     "statistics",
     "errors",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
-from dtrain.calibration import BINS, Estimate, brier_scores, compare, kept_accuracies, reliability
+from dtrain.calibration import (
+    BINS,
+    Estimate,
+    accuracy_verdict,
+    bins_of,
+    brier_scores,
+    compare,
+    kept_accuracies,
+    log_loss_verdict,
+    reliability,
+)
+from dtrain.significance import McNemar
+from dtrain.statistics import Interval
 
 RANDOM = np.random.default_rng(0)
 PLAIN = RANDOM.dirichlet(np.full(5, 0.5), size=400)
@@ -69,6 +83,23 @@ def test_a_model_compared_with_itself_does_not_differ() -> None:
         assert (one.value, one.interval.low, one.interval.high) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("sharpness", [1.0, 1.3, 0.7])
+def test_the_interval_of_the_calibration_error_holds_its_value_and_the_truth(sharpness: float) -> None:
+    """Labels are drawn from known probabilities, so that the truth is known; sharpness 1 is a calibrated model."""
+    random = np.random.default_rng(7)
+    distorted = PLAIN**sharpness / (PLAIN**sharpness).sum(axis=1, keepdims=True)
+    best, confidence = distorted.argmax(axis=1), distorted.max(axis=1)
+    gaps = confidence - PLAIN[np.arange(len(PLAIN)), best]
+    truth = np.abs(np.bincount(bins_of(confidence), gaps, BINS)).sum() / len(PLAIN)
+    held = 0
+    for _ in range(20):
+        labels = np.minimum((PLAIN.cumsum(axis=1) < random.random((len(PLAIN), 1))).sum(axis=1), 4)
+        error = compare(distorted, PLAIN, labels).plain.calibration_error
+        assert error.interval.low <= error.value <= error.interval.high
+        held += error.interval.low <= truth <= error.interval.high
+    assert held >= 17  # of 20 intervals of 95%, fewer are less likely than 2%
+
+
 def test_equal_seeds_give_equal_intervals() -> None:
     assert compare(PLAIN, BLURRED, LABELS, 3) == compare(PLAIN, BLURRED, LABELS, 3)
     assert compare(PLAIN, BLURRED, LABELS, 3) != compare(PLAIN, BLURRED, LABELS, 4)
@@ -80,3 +111,14 @@ def test_setting_the_most_uncertain_aside() -> None:
     kept = kept_accuracies(right, sure_of_the_right, right, sure_of_the_wrong)
     assert [(one.share, one.images) for one in kept][::6] == [(1.0, 20), (0.5, 10)]
     assert [(one.plain, one.mc) for one in kept][::6] == [(0.5, 0.5), (1.0, 0.0)]
+
+
+def test_the_verdict_follows_the_test() -> None:
+    assert accuracy_verdict(McNemar(5, 9, 100, 0.4)).startswith(
+        "the accuracies cannot be told apart (9 images right only"
+    )
+    assert "more accurate" in accuracy_verdict(McNemar(5, 30, 100, 0.001))
+    assert "less accurate" in accuracy_verdict(McNemar(30, 5, 100, 0.001))
+    loss = Estimate(0.01, Interval(0.001, 0.02))
+    assert log_loss_verdict(loss) == "the log loss with dropout on is worse (+0.0100)"
+    assert "cannot be told apart" in log_loss_verdict(replace(loss, interval=Interval(-0.01, 0.02)))

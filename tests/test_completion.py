@@ -48,6 +48,8 @@ def offered(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture) 
         (["validate", "mine.yaml", "seed=3", "training.ep"], ["training.epochs=", "training.epochs=20"]),
         (["lr-find", "normalization", "=", "ba"], ["batch_norm"]),
         (["run", "optimizer.nesterov", "="], ["true", "false"]),
+        (["run", "network.fix"], ["network.fixup=", "network.fixup=true", "network.fixup=false"]),
+        (["run", "schedule", "=", "cos"], ["cosine", "cosine_restarts"]),
         (["run", "training.engine", "=", ""], ["auto", "xla", "graph"]),
         (["run", "no.such.key"], []),
     ],

@@ -9,12 +9,15 @@ import keras
 import numpy as np
 import pytest
 
+from dtrain.config.schema import every_kind
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, prepare
 from dtrain.engine import Compiler, Engine, choose_compiler
 from dtrain.model import build_model, stock_model
 from dtrain.spec import Experiment
+from dtrain.techniques.regularizers import Noise
 from tests.engine_helpers import BATCH, MOMENTA, ORDER, RATES, engine_of, experiment_of
+from tests.test_engine_noise import NOISES
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {},
@@ -83,6 +86,10 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
 }
 
 
+NOISE_KINDS = {"rrelu"} | {one.model_fields["kind"].default for one in Noise.__subclasses__()}
+"""Kinds that are random in training, so that Keras needs the same masks to do the same."""
+
+
 def train_with_keras(experiment: Experiment, model: keras.Model, data: Data) -> list[float]:
     """Trains a stock model with a stock optimizer, a batch at a time, and returns its losses with penalties."""
     settings = experiment.optimizer.settings()
@@ -137,6 +144,26 @@ def exact_copy(model: keras.Model) -> keras.Model:
 def test_fixup_equals_keras(data: Data) -> None:
     network = {"depth": 4, "width": 8, "residual": True, "fixup": True}
     assert_equals_keras(experiment_of(network=network), data, "graph", exact_copy)
+
+
+DETERMINISTIC = [
+    (kind, family)
+    for kind, family in every_kind()
+    if family in ("initializer", "activation", "normalization", "regularizer") and kind not in NOISE_KINDS
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "family"), DETERMINISTIC)
+def test_every_deterministic_kind_equals_keras(kind: str, family: str, data: Data) -> None:
+    assert_equals_keras(experiment_of(**{family: {"kind": kind}}), data, "graph")
+
+
+def test_no_kind_is_left_out() -> None:
+    assert {settings.get("kind", name) for name, settings in OPTIMIZERS.items()} >= {
+        kind for kind, family in every_kind() if family == "optimizer"
+    }
+    assert {name for name in NOISES if " " not in name} == NOISE_KINDS
 
 
 @pytest.mark.slow

@@ -42,6 +42,8 @@ def hostile_run() -> RunFolder:
         (["run", f"{HOSTILE}=1"], 3),
         (["show", HOSTILE], 2),
         (["show", "--runs-dir", HOSTILE], 2),
+        (["compare", HOSTILE, "x"], 2),
+        (["compare", "x", "y", "--csv", f"{HOSTILE}/x.csv"], 2),
         (["evaluate", HOSTILE], 2),
         (["evaluate", "--runs-dir", HOSTILE], 2),
         (["data", "fetch", HOSTILE], 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 
 import dtrain.sampling
 from dtrain.data.scaling import Scaling, fit_scaling
-from dtrain.errors import ConfigError, ModelFileError
+from dtrain.errors import ConfigError, EnvironmentProblem, ModelFileError
 from dtrain.model import Output
 from dtrain.monte_carlo import StochasticModel, always_on_copy
-from dtrain.sampling import check_varies, sample
+from dtrain.sampling import Batch, check_varies, kept_passes, sample
 from dtrain.uncertainty import Uncertainty
 from tests import noise_oracle
 
@@ -86,6 +87,18 @@ def test_the_mean_of_a_linear_model_is_its_plain_prediction_and_the_deviation_ha
     assert np.all(np.abs(passes[:, :, 0].mean(axis=0) - (0.2 + pixel)) < 4 * deviation / np.sqrt(samples))
 
 
+def test_two_dropout_layers_have_masks_of_their_own() -> None:
+    """With one mask for both, what is kept would be doubled twice and dropped once: the mean would double."""
+    model = keras.Sequential([keras.Input((3, 3)), keras.layers.Flatten()])
+    for layer in (keras.layers.Dropout(0.5), keras.layers.Dropout(0.5), keras.layers.Dense(2)):
+        model.add(layer)
+    model.set_weights([np.tile([1 / 9, -1 / 9], (9, 1)), np.array([0.2, 0.8])])
+    active = stochastic(model, scaling=AS_STORED)
+    passes = active.passes(active.begin(np.full((12, 3, 3), 0.2, np.float32)), np.arange(12), 1, 0, 500)
+    # the root of 3 / 9 is the deviation of a mean of nine that are 4 or 0, 4 with a probability of a quarter
+    assert passes[:, :, 0].mean() == pytest.approx(0.4, abs=4 * 0.2 * (3 / 9) ** 0.5 / 6000**0.5)
+
+
 def branched() -> keras.Model:
     images = keras.Input((3, 3))
     flat = keras.layers.Flatten()(images)
@@ -120,15 +133,36 @@ def test_row_53_models_without_any_variance() -> None:
         stochastic(network(keras.layers.Dropout(0.0)))
     dead = network(keras.layers.Dropout(0.5))
     dead.layers[-1].kernel.assign(np.zeros((9, 3)))
-    with pytest.raises(ConfigError, match="same probabilities in 3 passes for 12 images"):
+    with pytest.raises(ConfigError, match="same probabilities in 50 passes for 12 images"):
         check_varies(stochastic(dead), IMAGES, 1, "model")
 
 
 def test_outputs_that_are_no_probabilities() -> None:
     logits = keras.Sequential([network(keras.layers.Dropout(0.5)), keras.layers.Dense(3)])
-    active = stochastic(logits)
     with pytest.raises(ModelFileError, match="expected probabilities"):
-        active.plain(active.begin(IMAGES))
+        check_varies(stochastic(logits), IMAGES, 1, "model")
+
+
+def test_passes_are_kept_in_the_order_of_passes_and_images_whatever_the_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = stochastic(network(keras.layers.Dropout(0.3)))
+    monkeypatch.setattr(dtrain.sampling, "BATCH", 5)
+    monkeypatch.setattr(dtrain.sampling, "CHUNK_PASSES", 2)
+    with kept_passes(tmp_path / "passes.npy", (7, 12, 3)) as keep:
+        sample(active, IMAGES, None, 7, 1, keep)
+    expected = active.passes(active.begin(IMAGES), np.arange(12), 1, 0, 7)
+    np.testing.assert_allclose(np.load(tmp_path / "passes.npy"), expected, atol=1e-6)
+
+
+def test_a_disk_that_fills_up_is_told_of_and_leaves_no_part_of_the_passes(tmp_path: Path) -> None:
+    with (
+        pytest.raises(EnvironmentProblem, match="No space left"),
+        kept_passes(tmp_path / "passes.npy", (7, 12, 3)) as keep,
+    ):
+        keep(Batch(0, 0, np.zeros((2, 12, 3))))
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_saved_model_is_random_in_prediction_and_has_the_same_weights(tmp_path: Path) -> None:

@@ -236,7 +236,9 @@ def test_row_88_going_on_from_any_border_ends_where_training_through_does(
     trainer, again = (trainer_of(data, one, epochs=epochs, **written) for one in (watcher, Watcher()))
     history = trainer.train()
     assert len(watcher.states) >= 6
-    for state in watcher.states:
+    for number, state in enumerate(watcher.states):
+        # the chunks of another version of dtrain may be longer
+        monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 2 + number % 3)
         again.restore(state)
         resumed = again.train()
         assert resumed.epochs == history.epochs

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dtrain.advice import layers, steps
+from dtrain.advice import layers, selu, steps
 from dtrain.advice.rule import NETWORK, Places, Rule
 from dtrain.quoting import KeyPath, shown
 from dtrain.spec import Experiment
 
-RULES = tuple(one for module in (layers, steps) for one in vars(module).values() if isinstance(one, Rule))
+RULES = tuple(one for module in (layers, selu, steps) for one in vars(module).values() if isinstance(one, Rule))
 
 
 @dataclass(frozen=True)

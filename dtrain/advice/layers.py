@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-from dtrain.advice.rule import ACTIVATION, BATCH_SIZE, FOLLOWED, INITIALIZER, NETWORK, NORMALIZATION, Places, Rule
+from dtrain.advice.rule import (
+    ACTIVATION,
+    BATCH_SIZE,
+    FOLLOWED,
+    INITIALIZER,
+    NETWORK,
+    NORMALIZATION,
+    Places,
+    Rule,
+    regularizer,
+    self_normalises,
+)
 from dtrain.spec import DEEP, NAMED_DATASETS, Experiment
-from dtrain.techniques.activations import LeakyRelu, Prelu, Relu, Rrelu, Selu, Sigmoid
+from dtrain.techniques.activations import (
+    Celu,
+    Elu,
+    Exponential,
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Mish,
+    Prelu,
+    Relu,
+    Relu6,
+    Rrelu,
+    Sigmoid,
+    SparseSigmoid,
+    Swish,
+    TanhShrink,
+)
 from dtrain.techniques.initializers import (
+    Constant,
     GlorotNormal,
     GlorotUniform,
     LecunNormal,
     LecunUniform,
     RandomNormal,
-    VarianceScaling,
+    RandomUniform,
+    TruncatedNormal,
+    Zeros,
 )
-from dtrain.techniques.normalizations import BatchNorm, NoNormalization
-from dtrain.techniques.regularizers import L1, L1L2, AlphaDropout, Dropout, Noise
+from dtrain.techniques.normalizations import BatchNorm, NoNormalization, NormalizationTechnique
+from dtrain.techniques.regularizers import AlphaDropout, Dropout, GaussianDropout, Noise, SpatialDropout
 
 UNSTEADY = 10
 """Hidden layers with which, on the sample, He and ELU without normalization diverged at the default rate."""
+UNSTEADY_RESIDUAL = 8
+"""The same where branches add their variance to what went into them."""
 FADED = 20
-"""Hidden layers with which, on the sample, ReLU lost much to Glorot's first weights; it lost nothing with 5."""
+"""Hidden layers with which, on the sample, ReLU, Swish and GELU lost much to Glorot's first weights, and ELU a little;
+with 5 ReLU lost nothing."""
+LARGEST_DEVIATION = 0.4
+"""Of first weights, whatever the layer's size: on the sample a truncated normal of 0.44 lost more than 40 points."""
+DEVIATION_WITHIN_TWO = 0.8796
+"""Deviation of the standard normal distribution cut off at -2 and 2."""
+RECTIFIERS = (Relu, LeakyRelu, Prelu, Rrelu, Relu6, Elu, Celu, Gelu, Swish, HardSwish, Mish)
+"""What the lesson pairs with He: ReLU and its variants."""
 SMALLEST_WINDOW = 100
 """Images that the moving statistics of batch normalization average over."""
-
-
-def _self_normalises(one: Experiment) -> bool:
-    return isinstance(one.activation, Selu) and isinstance(one.normalization, NoNormalization)
 
 
 def _is_plain_and_deep(one: Experiment, depth: int) -> bool:
     unaided = isinstance(one.normalization, NoNormalization) and not one.network.fixup
     return unaided and one.network.hidden_layers >= depth
-
-
-def _regularizer(one: Experiment, *roles: type) -> Places:
-    return tuple(("regularizer", index) for index, each in enumerate(one.regularizer) if isinstance(each, roles))[:1]
 
 
 def _hidden_noise(one: Experiment) -> tuple[float, ...]:
@@ -49,87 +81,17 @@ def _hidden_noise(one: Experiment) -> tuple[float, ...]:
 )
 def unscaled_inputs(one: Experiment) -> Places:
     raw = one.dataset.scaling == "none" and one.dataset.name in NAMED_DATASETS
-    normalised = isinstance(one.normalization, BatchNorm) and one.normalization.inputs
+    normalised = isinstance(one.normalization, NormalizationTechnique) and one.normalization.inputs
     return (("dataset", "scaling"),) if raw and not normalised else FOLLOWED
 
 
 @Rule.of(
-    "SELU only keeps mean 0 and deviation 1 where the inputs have them",
-    "set dataset.scaling to standardize",
-    Selu,
-)
-def selu_inputs(one: Experiment) -> Places:
-    return (("dataset", "scaling"), ACTIVATION) if _self_normalises(one) and one.dataset.scaling == "unit" else FOLLOWED
-
-
-@Rule.of(
-    "SELU only keeps mean and deviation with first weights of variance 1 / fan_in, LeCun's",
-    "set initializer to lecun_normal",
-    Selu,
-    LecunNormal,
-    LecunUniform,
-)
-def selu_initializer(one: Experiment) -> Places:
-    lecun = isinstance(one.initializer, LecunNormal | LecunUniform) or (
-        isinstance(one.initializer, VarianceScaling)
-        and (one.initializer.scale, one.initializer.mode) == (1.0, "fan_in")
-    )
-    return (INITIALIZER, ACTIVATION) if _self_normalises(one) and not lecun else FOLLOWED
-
-
-@Rule.of(
-    "SELU normalises itself: a normalization costs time and takes away what SELU is chosen for",
-    "set normalization to none, or activation to elu",
-    Selu,
-)
-def selu_normalization(one: Experiment) -> Places:
-    normalised = not isinstance(one.normalization, NoNormalization)
-    return (NORMALIZATION, ACTIVATION) if isinstance(one.activation, Selu) and normalised else FOLLOWED
-
-
-@Rule.of(
-    "zeros shift SELU's mean and deviation; alpha dropout keeps them",
-    "use alpha_dropout",
-    Selu,
-    AlphaDropout,
-)
-def selu_dropout(one: Experiment) -> Places:
-    found = _regularizer(one, Dropout)
-    return (*found, ACTIVATION) if found and isinstance(one.activation, Selu) else FOLLOWED
-
-
-@Rule.of(
-    "weights driven to zero no longer have the variance that self-normalisation needs",
-    "for a sparse model set activation to elu",
-    Selu,
-    L1,
-    L1L2,
-)
-def selu_sparsity(one: Experiment) -> Places:
-    found = _regularizer(one, L1, L1L2)
-    return (*found, ACTIVATION) if found and _self_normalises(one) else FOLLOWED
-
-
-@Rule.of(
-    "what it puts in place of a dropped unit is SELU's lowest value, and strange to other activations",
-    "use dropout",
-    AlphaDropout,
-)
-def alpha_dropout(one: Experiment) -> Places:
-    found = _regularizer(one, AlphaDropout)
-    return (*found, ACTIVATION) if found and not isinstance(one.activation, Selu) else FOLLOWED
-
-
-@Rule.of(
-    "units that pass half of their inputs halve the variance in every layer; He's first weights make up for it",
+    "units that pass on only part of their inputs lower the variance in every layer; He's first weights make up for it",
     "set initializer to he_normal",
-    Relu,
-    LeakyRelu,
-    Prelu,
-    Rrelu,
+    *RECTIFIERS,
 )
 def rectifier_initializer(one: Experiment) -> Places:
-    rectifies = isinstance(one.activation, Relu | LeakyRelu | Prelu | Rrelu)
+    rectifies = isinstance(one.activation, RECTIFIERS)
     small = isinstance(one.initializer, GlorotNormal | GlorotUniform | LecunNormal | LecunUniform)
     return (INITIALIZER, ACTIVATION, NETWORK) if rectifies and small and _is_plain_and_deep(one, FADED) else FOLLOWED
 
@@ -138,29 +100,67 @@ def rectifier_initializer(one: Experiment) -> Places:
     "one deviation for layers of any size lets the variance grow with the number of inputs: units saturate or explode",
     "set initializer to he_normal, or glorot_uniform for tanh and sigmoid",
     RandomNormal,
+    TruncatedNormal,
+    RandomUniform,
 )
 def unscaled_initializer(one: Experiment) -> Places:
-    large = isinstance(one.initializer, RandomNormal) and one.initializer.stddev >= 0.5
-    return (("initializer", "stddev"),) if large and isinstance(one.normalization, NoNormalization) else FOLLOWED
+    field, deviation = _deviation(one.initializer)
+    large = deviation >= LARGEST_DEVIATION and isinstance(one.normalization, NoNormalization)
+    return (("initializer", field),) if large else FOLLOWED
+
+
+def _deviation(initializer: object) -> tuple[str, float]:
+    """Returns the field that sets the deviation of first weights whatever the layer's size, and that deviation."""
+    if isinstance(initializer, RandomNormal):
+        return "stddev", initializer.stddev
+    if isinstance(initializer, TruncatedNormal):
+        return "stddev", DEVIATION_WITHIN_TWO * initializer.stddev
+    if isinstance(initializer, RandomUniform):
+        return "maxval", (initializer.maxval - initializer.minval) / 12**0.5
+    return "", 0.0
 
 
 @Rule.of(
-    "saturated units pass on almost no gradient, and less in every layer",
+    "with equal weights all units of a layer compute the same, and learn the same",
+    "set initializer to he_normal",
+    Constant,
+    Zeros,
+)
+def equal_weights(one: Experiment) -> Places:
+    equal = isinstance(one.initializer, Constant | Zeros)
+    return (INITIALIZER, NETWORK) if equal and one.network.hidden_layers else FOLLOWED
+
+
+@Rule.of(
+    "where it is flat, units pass on almost no gradient, and less in every layer",
     "set activation to elu, or normalization to batch_norm",
     Sigmoid,
+    HardSigmoid,
+    SparseSigmoid,
+    TanhShrink,
 )
 def saturation(one: Experiment) -> Places:
-    saturates = isinstance(one.activation, Sigmoid)
+    saturates = isinstance(one.activation, Sigmoid | HardSigmoid | SparseSigmoid | TanhShrink)
     return (ACTIVATION, NETWORK) if saturates and _is_plain_and_deep(one, DEEP) else FOLLOWED
 
 
 @Rule.of(
+    "outputs, and gradients with them, grow exponentially from layer to layer",
+    "set activation to elu, or normalization to batch_norm",
+    Exponential,
+)
+def explosion(one: Experiment) -> Places:
+    return (ACTIVATION, NETWORK) if isinstance(one.activation, Exponential) and _is_plain_and_deep(one, 2) else FOLLOWED
+
+
+@Rule.of(
     "good first weights keep gradients in bounds at the start, and not later in so deep a net",
-    "set normalization to batch_norm",
+    "set normalization to batch_norm, or network.fixup to true in a residual network",
     NoNormalization,
 )
 def deep_normalization(one: Experiment) -> Places:
-    return (NORMALIZATION, NETWORK) if _is_plain_and_deep(one, UNSTEADY) and not _self_normalises(one) else FOLLOWED
+    unsteady = _is_plain_and_deep(one, UNSTEADY_RESIDUAL if one.network.residual else UNSTEADY)
+    return (NORMALIZATION, NETWORK) if unsteady and not self_normalises(one) else FOLLOWED
 
 
 @Rule.of(
@@ -181,7 +181,9 @@ def batch_norm_window(one: Experiment) -> Places:
     "lower the rate; for more regularization add l2",
     Dropout,
     AlphaDropout,
+    GaussianDropout,
+    SpatialDropout,
 )
 def dropout_rate(one: Experiment) -> Places:
-    found = _regularizer(one, Noise)
+    found = regularizer(one, Noise)
     return ((*found[0], "rate"),) if found and max(_hidden_noise(one), default=0) > 0.5 else FOLLOWED

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from dtrain.quoting import KeyPath
 from dtrain.spec import Experiment
+from dtrain.techniques.activations import Selu
+from dtrain.techniques.normalizations import NoNormalization
 from dtrain.techniques.technique import Section
 
 Places = tuple[KeyPath, ...]
@@ -45,3 +47,13 @@ class Rule:
     def of(cls, reason: str, fix: str, *about: type[Section]) -> Callable[[Callable[[Experiment], Places]], Rule]:
         """Returns a decorator that makes a rule of its check, named like the function."""
         return lambda check: cls(check.__name__, reason, fix, about, check)
+
+
+def self_normalises(one: Experiment) -> bool:
+    """Whether nothing but SELU is to keep mean and deviation."""
+    return isinstance(one.activation, Selu) and isinstance(one.normalization, NoNormalization)
+
+
+def regularizer(one: Experiment, *kinds: type) -> Places:
+    """Returns the place of the first regularizer of the given kinds; no place where there is none."""
+    return tuple(("regularizer", index) for index, each in enumerate(one.regularizer) if isinstance(each, kinds))[:1]

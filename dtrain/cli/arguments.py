@@ -22,6 +22,10 @@ Run = Annotated[
     str | None,
     typer.Argument(metavar="RUN", help="Name or path of a run; the latest if left out.", autocompletion=complete_run),
 ]
+Runs = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN", help="Names or paths of runs, at least two.", autocompletion=complete_run),
+]
 RunsDir = Annotated[Path, typer.Option(help="Folder of all run folders.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu:N.")]
 DataDir = Annotated[

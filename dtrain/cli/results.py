@@ -1,4 +1,4 @@
-"""The commands that look at what was trained: `show`, `evaluate` and `mc-predict`."""
+"""The commands that look at what was trained: `show`, `compare`, `evaluate` and `mc-predict`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dtrain.cli.arguments import DataDir, Device, Json, Quiet, Run, RunsDir
+from dtrain.cli.arguments import DataDir, Device, Json, Quiet, Run, Runs, RunsDir
 
 commands = typer.Typer()
 
@@ -30,6 +30,26 @@ def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Jso
         publish(report, describe_run_report, as_json=as_json)
     else:
         publish(report, describe_seeds_report, as_json=as_json)
+
+
+@commands.command("compare")
+def compare_command(
+    runs: Runs,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line for each run into a new file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the curves over each other into a new file.")
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Compare experiments: what differs, which is better, and whether that is more than chance."""
+    from dtrain.display.comparison import describe_comparison
+    from dtrain.display.console import publish, publish_warnings
+    from dtrain.workflows.compare import compare
+
+    report = compare(runs_dir, runs, csv, plot)
+    publish_warnings(report.warnings)
+    publish(report, describe_comparison, as_json=as_json)
 
 
 @commands.command("evaluate")

@@ -103,7 +103,9 @@ def _publish_training(result: RunResult | SeedsResult, *, as_json: bool) -> None
 def lr_find_command(
     configuration: Configuration = None,
     minimum: Annotated[float, typer.Option("--min", help="Rate of the first step.")] = 1e-6,
-    maximum: Annotated[float, typer.Option("--max", help="Rate of the last step.")] = 10.0,
+    maximum: Annotated[
+        float | None, typer.Option("--max", help="Rate of the last step; else 10, and 0.1 with adafactor.")
+    ] = None,
     iterations: Annotated[
         int | None, typer.Option(help="Steps for each seed; else 300, and more with batches below 32.")
     ] = None,

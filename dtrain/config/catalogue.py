@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from dtrain.advice import RULES
+from dtrain.advice import RULES, advise
 from dtrain.config.problems import explanation
-from dtrain.config.schema import Schema, every_kind, families, family_summary, kinds_of
+from dtrain.config.schema import Schema, every_kind, families, family_summary, kinds_of, sections_of
 from dtrain.config.yaml_writer import write_line
 from dtrain.quoting import shown
 from dtrain.spec import Experiment
@@ -80,11 +80,8 @@ def catalogue(key: str) -> Family:
 def _kind(key: str, kind: str, section: Schema) -> Kind:
     summary, _, details = section.get("description", "").partition("\n\n")
     fields = tuple(_field(name, one) for name, one in section["properties"].items() if name != "kind")
-    advice = tuple(
-        f"{rule.reason}; {rule.fix}"
-        for rule in RULES
-        if kind in {one.model_fields["kind"].default for one in rule.about}
-    )
+    (technique,) = (one for one in sections_of(key) if kind in get_args(one.model_fields["kind"].annotation))
+    advice = tuple(f"{rule.reason}; {rule.fix}" for rule in RULES if technique in rule.about)
     yaml = "\n".join(write_line(name, value) for name, value in _example(key, kind, section).items())
     return Kind(kind, _on_one_line(summary), _on_one_line(details), fields, advice, yaml)
 
@@ -99,8 +96,9 @@ def _on_one_line(text: str) -> str:
 
 
 def _example(key: str, kind: str, section: Schema) -> Mapping[str, Any]:
-    """Returns the shortest experiment with every default of a kind that is right."""
-    return next(one for one in _examples(key, kind, section) if _is_right(one))
+    """Returns the shortest experiment with every default of a kind that is right, if possible well advised."""
+    right = [one for one in _examples(key, kind, section) if _is_right(one)]
+    return next((one for one in right if not advise(Experiment.model_validate(one))), right[0])
 
 
 def _examples(key: str, kind: str, section: Schema) -> Iterator[Mapping[str, Any]]:

@@ -21,7 +21,7 @@ def differing_settings(experiments: Sequence[Experiment]) -> list[Settings]:
         experiments: With every default filled in.
 
     Returns:
-        For each experiment its values by dotted key, such as ``optimizer.kind``, in the order of the file; a key that
+        For each experiment its values by dotted key, such as ``optimizer.kind``, in the order of the file. A key that
         an experiment does not have is missing.
     """
     whole = [_settings(one.model_dump(mode="json", exclude={"seed"})) for one in experiments]
@@ -36,9 +36,9 @@ def _settings(fields: Mapping[str, object]) -> Settings:
 
 
 def _leaves(path: KeyPath, value: object) -> Iterator[tuple[KeyPath, object]]:
-    """A list of plain values is one value; a list of techniques has one for each of their fields."""
+    """A list of plain values is one value; a list of techniques has one for each of their fields, the kind first."""
     if isinstance(value, Mapping) and value:
-        for key, one in value.items():
+        for key, one in sorted(value.items(), key=lambda item: item[0] != "kind"):
             yield from _leaves((*path, key), one)
     elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
         for number, one in enumerate(value):

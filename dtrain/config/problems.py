@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from dtrain.config.overrides import long_form
 from dtrain.config.schema import Schema, experiment_schema, kinds_of, resolved
-from dtrain.config.suggestions import guess_key, guess_mapping
+from dtrain.config.suggestions import guess_key, guess_kind, guess_mapping
 from dtrain.config.yaml_reader import Document
 from dtrain.config.yaml_schema import MAXIMUM_DIGITS, plain_value
 from dtrain.errors import Problem, did_you_mean
@@ -200,12 +200,13 @@ def _unknown_key(target: Target, document: Document) -> Problem:
 def _wrong_value(target: Target, complaint: ErrorDetails, document: Document) -> Problem:
     path, schema = target.path, target.schema
     tagged = complaint["type"].startswith("union_tag")
+    kinds = kinds_of(resolved(schema)) if tagged else {}
     if tagged:
-        path, schema = (*path, "kind"), {"enum": list(kinds_of(resolved(schema)))}
+        path, schema = (*path, "kind"), {"enum": list(kinds)}
     written = as_written(path, document)
     value, expected = written.value, _expected(path, schema)
     if written.missing:
-        guess = guess_mapping(written.value, kinds_of(resolved(target.schema))) if tagged else ""
+        guess = guess_mapping(written.value, kinds) if tagged else ""
         return Problem(f"is missing; expected {expected}{guess}", written.where)
     if isinstance(value, float) and not math.isfinite(value):
         expected = expected.replace("a number", "a finite number")
@@ -213,8 +214,12 @@ def _wrong_value(target: Target, complaint: ErrorDetails, document: Document) ->
     if complaint["type"].endswith("_type") and isinstance(value, str | bool):
         kind = " (a string)" if isinstance(value, str) else " (a boolean)"
         hint = "write it without quotes" if _is_quoted_number(value) else ""
-    near = did_you_mean(clipped(value), schema["enum"]) if isinstance(value, str) and "enum" in schema else ""
+    near = _near(value, kinds, schema) if isinstance(value, str) else ""
     return Problem(f"got {shown(value)}{kind}; expected {expected}{near}", written.where, hint)
+
+
+def _near(value: str, kinds: Mapping[str, Schema], schema: Schema) -> str:
+    return guess_kind(value, kinds) if kinds else did_you_mean(clipped(value), schema.get("enum", ()))
 
 
 def _is_quoted_number(value: object) -> bool:

@@ -69,8 +69,13 @@ def every_kind() -> tuple[tuple[str, str], ...]:
 
 def family_summary(key: str) -> str:
     """Returns what a family is: the first line of the module that its kinds are written in."""
-    section = next(_sections(Experiment.model_fields[key].annotation))
+    section = next(sections_of(key))
     return (sys.modules[section.__module__].__doc__ or "").partition("\n")[0]
+
+
+def sections_of(key: str) -> Iterator[type[Section]]:
+    """Yields the class of every kind of a family, in the order of their definition."""
+    return _sections(Experiment.model_fields[key].annotation)
 
 
 def _sections(annotation: object) -> Iterator[type[Section]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from dtrain.config.schema import Schema, every_key, every_kind, takes_number
-from dtrain.errors import nearest
+from dtrain.errors import did_you_mean, nearest
 from dtrain.quoting import clipped, dotted, shown
 
 MOST_GUESSES = 3
+OTHER_NAME = re.compile(r"\balso called ([\w ]+)")
+"""How a kind's description gives the name that others know it by."""
 
 
 def guess_key(received: str, own: Iterable[str]) -> str:
@@ -34,6 +37,24 @@ def guess_key(received: str, own: Iterable[str]) -> str:
             if name := alike(received, paths):
                 return f"; did you mean {' or '.join(map(repr, paths[name][:MOST_GUESSES]))}?"
     return ""
+
+
+def guess_kind(received: str, kinds: Mapping[str, Schema]) -> str:
+    """Returns what to add where no kind has the name received; an empty string where there is no guess.
+
+    Args:
+        received: The unknown kind.
+        kinds: The section of each kind.
+    """
+    name = clipped(received).lower().replace("-", "_")
+    # by likeness alone, SiLU would be taken for SELU
+    called = next((kind for kind, section in kinds.items() if name in _other_names(section)), name)
+    return f"; did you mean {called!r}?" if called in kinds else did_you_mean(name, kinds)
+
+
+def _other_names(section: Schema) -> list[str]:
+    found = OTHER_NAME.findall(section.get("description", ""))
+    return [name.lower().replace(" ", "_") for name in found]
 
 
 def guess_mapping(written: object, kinds: Mapping[str, Schema]) -> str:

@@ -24,7 +24,7 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
         yield _rule_table(report)
     seeds = f"{report.diverged} of {report.range.seeds} seeds diverged"
     edge = f"edge of divergence {report.edge:.2g}; " if report.edge is not None else "no edge of divergence; "
-    yield Text(f"{edge}{seeds} between {report.range.minimum:g} and {report.range.maximum:g}")
+    yield Text(f"{edge}{seeds} between {report.range.minimum:g} and {report.range.highest:g}")
     if report.suggestion is None:
         yield Text(f"no safe suggestion: {literal(report.reason)}", "yellow")
         return

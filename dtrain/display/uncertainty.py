@@ -109,7 +109,8 @@ def _describe_settling(report: McReport) -> Iterator[RenderableType]:
     if report.enough is None:
         yield Text(f"the estimate has not settled before pass {report.samples}", "yellow")
     else:
-        yield Text(f"{report.enough} passes would have been enough: from there on close to the mean of all")
+        passes = "1 pass" if report.enough == 1 else f"{report.enough} passes"
+        yield Text(f"{passes} would have been enough: from there on close to the mean of all")
 
 
 def _describe_image(report: McReport, one: ImageReport) -> Iterator[RenderableType]:

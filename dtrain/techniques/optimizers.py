@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 
 class OptimizerTechnique(Technique):
-    """A rule for a step, with at most one form of gradient clipping."""
+    """A rule for a step, with at most one form of gradient clipping.
+
+    Args:
+        highest_rate: Where a search for a rate had better end; None where it may go on to a divergence.
+        unsearchable: Why losses at rising rates say nothing of a training at one rate; empty where they do.
+    """
+
+    highest_rate: ClassVar[float | None] = None
+    unsearchable: ClassVar[str] = ""
 
     learning_rate: Positive = 0.001
     weight_decay: NonNegative | None = Field(
@@ -43,7 +51,8 @@ class OptimizerTechnique(Technique):
     def _one_clipping(self) -> Self:
         forms = [name for name in ("clipvalue", "clipnorm", "global_clipnorm") if getattr(self, name) is not None]
         if len(forms) > 1:
-            raise Contradiction((forms[1],), f"got {' and '.join(forms)}; expected at most one form of clipping")
+            message = f"got {' and '.join(forms)}; expected at most one form of clipping"
+            raise Contradiction((forms[1],), message, "keep global_clipnorm: it alone keeps the direction")
         return self
 
     @model_validator(mode="after")
@@ -176,6 +185,12 @@ class Lamb(AdamFamily):
 class Ftrl(OptimizerTechnique):
     """Follow the regularised leader: shallow models with sparse weights (McMahan et al. 2013, algorithm 1)."""
 
+    # its weights are sums of gradients times the rate: where the rate grows, so do they, whatever the gradients say
+    unsearchable: ClassVar[str] = (
+        "ftrl multiplies all weights by each new rate, so that rising rates say nothing of a constant one: compare "
+        "trainings at rates from 0.001 to 1"
+    )
+
     kind: Literal["ftrl"] = "ftrl"
     learning_rate_power: float = Field(default=-0.5, le=0, description="0 for a rate that does not fall")
     initial_accumulator_value: NonNegative = 0.1
@@ -187,6 +202,9 @@ class Ftrl(OptimizerTechnique):
 
 class Adafactor(OptimizerTechnique):
     """Adam without momentum, with second moments by row and column to save memory (Shazeer & Stern 2018)."""
+
+    # a step is this share of the size of the weights: beyond, they are drawn anew, and the loss falls again from there
+    highest_rate: ClassVar[float | None] = 0.1
 
     kind: Literal["adafactor"] = "adafactor"
     beta_2_decay: float = Field(default=-0.8, lt=0, description="beta_2 of step t is 1 - t^beta_2_decay")

@@ -111,37 +111,52 @@ def lr_find(
         check_new(write, f"--write {write}")
         _check_place(write, options)
     check_run(options.runs_dir, name=options.name)
-    search = search.planned(experiment.training.batch_size)
+    search = search.planned(experiment)
     session = Session(experiment, options, observer)
-    from dtrain.plots import plot_rates
-
     folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}{STEM}")
     folder.write_config(dump_experiment(session.resolved(experiment)))
     with true_status(folder):
         # from here on nobody takes the folder for a trained run
         _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
-        curves = search_curves(session, experiment, search, observer)
-        found = suggest(curves, search.rates)
-        _warn_of_limits(found, search, observer)
-        report = _report(folder, experiment, search, curves, found)
-        _write_report(folder, _content(report, curves))
-        plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
-        if found.rate is not None and verify:
-            report = replace(report, verification=_verify(session, experiment, found.rate, observer))
+        report, curves = search_into(folder, session, experiment, search, observer)
+        if report.suggestion is not None and verify:
+            report = replace(report, verification=_verify(session, experiment, report.suggestion, observer))
             _write_report(folder, _content(report, curves))
             _warn_of_collapse(report.verification, observer)
-        if found.rate is not None and write is not None:
-            _write_experiment(with_rate(session.resolved(experiment), found.rate), write)
+        if report.suggestion is not None and write is not None:
+            _write_experiment(with_rate(session.resolved(experiment), report.suggestion), write)
             report = replace(report, written=write)
         elif write is not None:
             observer.on_warning(f"{write} was not written: there is no suggestion to write")
     return report
 
 
-def search_curves(
+def search_into(
+    folder: RunFolder, session: Session, experiment: Experiment, search: RateRange, observer: RunObserver
+) -> tuple[RateReport, tuple[Curve, ...]]:
+    """Searches with a session, writes report and picture into a folder, and returns the report with its curves.
+
+    Args:
+        folder: The folder of the search.
+        session: The compiled epoch of the experiment.
+        experiment: What to train.
+        search: The rates to go through, and how many seeds.
+        observer: Told of each seed, and of what limits the suggestion.
+    """
+    from dtrain.plots import plot_rates
+
+    curves, found = search_rates(session, experiment, search, observer)
+    _warn_of_limits(found, search, observer)
+    report = _report(folder, experiment, search, curves, found)
+    _write_report(folder, _content(report, curves))
+    plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
+    return report, curves
+
+
+def search_rates(
     session: Session, experiment: Experiment, search: RateRange, observer: RunObserver
-) -> tuple[Curve, ...]:
-    """Returns the curve of every seed.
+) -> tuple[tuple[Curve, ...], Suggestion]:
+    """Returns the curve of every seed, and what all of them say together.
 
     Args:
         session: The compiled epoch of the experiment.
@@ -149,12 +164,14 @@ def search_curves(
         search: The rates to go through, and how many seeds.
         observer: Told of each seed.
     """
-    curves = []
+    curves, pool = [], pool_size(experiment.training.batch_size)
     for seed in range(experiment.seed, experiment.seed + search.seeds):
-        observer.on_phase(f"raising the rate from {search.minimum:g} to {search.maximum:g}, seed {seed}")
+        observer.on_phase(f"raising the rate from {search.minimum:g} to {search.highest:g}, seed {seed}")
         losses = session.range_test(experiment.model_copy(update={"seed": seed}), search.rates)
-        curves.append(read_curve(losses, search.rates, seed, pool_size(experiment.training.batch_size)))
-    return tuple(curves)
+        curves.append(read_curve(losses, search.rates, seed, pool))
+    found = suggest(tuple(curves), search.rates)
+    obstacle = experiment.optimizer.unsearchable
+    return tuple(curves), replace(found, rate=None, reason=obstacle) if obstacle else found
 
 
 def _check_place(path: Path, options: RunOptions) -> None:
@@ -228,7 +245,7 @@ def _warn_of_limits(found: Suggestion, search: RateRange, observer: RunObserver)
         seeds = f"{found.learnt} of {search.seeds} seeds learnt their images within the search"
         observer.on_warning(f"{seeds}: the suggestion is cautious, and the edge of divergence may be far lower")
     elif found.rate is not None and found.edge is None:
-        observer.on_warning(f"no seed diverged up to {search.maximum:g}: a higher rate may be better; raise --max")
+        observer.on_warning(f"no seed diverged up to {search.highest:g}: a higher rate may be better; raise --max")
 
 
 def _warn_of_collapse(verification: tuple[Verification, ...], observer: RunObserver) -> None:

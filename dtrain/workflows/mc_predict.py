@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.calibration import Comparison, Estimate, Kept, compare, kept_accuracies
+from dtrain.calibration import Comparison, Kept, accuracy_verdict, compare, kept_accuracies, log_loss_verdict
 from dtrain.data.images import visible
 from dtrain.ownership import true_status
 from dtrain.run_interface import RunObserver, RunOptions
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-SIGNIFICANT = 0.05
 MOST_CERTAIN, LEAST_CERTAIN = 6, 12
 """Images in the picture."""
 SHOWN_PASSES = 3
@@ -141,11 +140,13 @@ def mc_predict(request: Request, options: RunOptions, observer: RunObserver) -> 
     check_run(options.runs_dir, name=options.name)
     source = find_source(request, options, observer)
     from dtrain.monte_carlo import StochasticModel
-    from dtrain.sampling import check_varies
+    from dtrain.sampling import check_room, check_varies
 
     model = StochasticModel(source.model, source.output, source.scaling, str(source.path))
     check_varies(model, source.images, request.seed, str(source.path))
-    folder = create_run(options.runs_dir, name=options.name, stem=f"{Path(source.name).stem}-mc-predict")
+    if request.save_passes:
+        check_room(options.runs_dir, _passes_shape(source, request))
+    folder = create_run(options.runs_dir, name=options.name, stem=f"{source.stem}-mc-predict")
     # from here on nobody takes the folder for a trained run
     write(folder.path / MC_PREDICT, to_json({"model": source.name, "verdict": "has not ended"}, indent=2))
     with true_status(folder):
@@ -166,8 +167,8 @@ def _sampled(
     from dtrain.sampling import kept_passes, sample
 
     images, samples = len(source.images), request.samples
-    shape = (samples, images, len(source.class_names))
-    with kept_passes(folder.path / PASSES if request.save_passes else None, shape) as keep:
+    path = folder.path / PASSES if request.save_passes else None
+    with kept_passes(path, _passes_shape(source, request)) as keep:
 
         def on_batch(batch: Batch) -> None:
             keep(batch)
@@ -176,6 +177,10 @@ def _sampled(
 
         uncertainty, sums = sample(model, source.images, source.labels, samples, request.seed, on_batch)
     return uncertainty, sums.result(labelled=source.labels is not None)
+
+
+def _passes_shape(source: Source, request: Request) -> tuple[int, int, int]:
+    return request.samples, len(source.images), len(source.class_names)
 
 
 def _report(
@@ -218,22 +223,6 @@ def _measured(uncertainty: Uncertainty, labels: Array | None) -> dict[str, Any]:
     comparison = compare(uncertainty.plain, uncertainty.mean, labels)
     words = f"{accuracy_verdict(test)}; {log_loss_verdict(comparison.log_loss)}"
     return {"comparison": comparison, "mcnemar": test, "verdict": words, "kept": kept}
-
-
-def accuracy_verdict(test: McNemar) -> str:
-    """Returns in words what McNemar's test of plain prediction (first) and mean of the passes (second) says."""
-    numbers = f"{test.only_second:,} images right only with dropout on, {test.only_first:,} only off"
-    if test.probability >= SIGNIFICANT:
-        return f"the accuracies cannot be told apart ({numbers}, p = {test.probability:.2g})"
-    better = "more" if test.only_second > test.only_first else "less"
-    return f"dropout on is {better} accurate ({numbers}, p = {test.probability:.2g})"
-
-
-def log_loss_verdict(difference: Estimate) -> str:
-    """Returns in words whether the log loss differs, by the interval of the difference, on minus off."""
-    if difference.interval.low <= 0 <= difference.interval.high:
-        return "the log losses cannot be told apart"
-    return f"the log loss with dropout on is {'worse' if difference.value > 0 else 'better'} ({difference.value:+.4f})"
 
 
 def _means(uncertainty: Uncertainty) -> Means:

@@ -15,8 +15,9 @@ from dtrain.data.own import load_some
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.scaling import Scaling, fit_scaling
 from dtrain.data.sources import load_images
-from dtrain.errors import ConfigError, DataError, UsageError
+from dtrain.errors import ConfigError, DataError, ModelFileError, UsageError
 from dtrain.run_interface import RunObserver, RunOptions
+from dtrain.runs import STATUS
 from dtrain.spec import LARGEST_SEED, Dataset, Experiment
 from dtrain.techniques.regularizers import Noise
 from dtrain.uncertainty import check_rates
@@ -31,6 +32,8 @@ Array = npt.NDArray[Any]
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 COMMAND = "dtrain mc-predict"
+MOST_SAMPLES = 1_000_000
+"""The error of a mean falls with the root of the passes: a million leave a thousandth of one pass's."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,9 @@ class Request:
     save_passes: bool = False
 
     def __post_init__(self) -> None:
-        if self.samples < 2:
+        if not 2 <= self.samples <= MOST_SAMPLES:
             hint = "one pass has no variance; 100 is usual"
-            raise UsageError(f"got {self.samples}; expected at least 2", where="--samples", hint=hint)
+            raise UsageError(f"got {self.samples}; expected 2 to {MOST_SAMPLES:,}", where="--samples", hint=hint)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise UsageError(f"got {self.seed}; expected 0 to {LARGEST_SEED}", where="--seed")
         if self.images and self.split:
@@ -114,6 +117,11 @@ class Source:
     path: Path
     foreign: bool
 
+    @property
+    def stem(self) -> str:
+        """What to name a folder of results after: the run with its group, or the file without its suffix."""
+        return Path(self.name).stem if self.foreign else self.name.replace("/", "-")
+
 
 def find_source(request: Request, options: RunOptions, observer: RunObserver) -> Source:
     """Returns the model and the images that a user asks for.
@@ -141,7 +149,9 @@ def _of_run(request: Request, options: RunOptions, observer: RunObserver) -> Sou
     images, labels, split = _images(request, data)
     _start(options, observer)
     model, output = trained.load(data)
-    return Source(model, output, data.scaling, images, labels, data.class_names, split, path.name, path, foreign=False)
+    # one of several seeds is known by its group
+    name = f"{path.parent.name}/{path.name}" if (path.parent / STATUS).is_file() else path.name
+    return Source(model, output, data.scaling, images, labels, data.class_names, split, name, path, foreign=False)
 
 
 def _rates(experiment: Experiment) -> list[float]:
@@ -189,6 +199,9 @@ def _start(options: RunOptions, observer: RunObserver) -> None:
 def _of_file(request: Request, options: RunOptions, observer: RunObserver) -> Source:
     assert request.target is not None
     path = Path(request.target)
+    if not path.is_file():
+        hint = "give the path of a .keras or .h5 file, or the name of a run without a suffix"
+        raise ModelFileError("got no such file; expected a model file of Keras", where=str(path), hint=hint)
     dataset = _dataset(request)
     data = None
     if dataset is not None:

@@ -1,13 +1,15 @@
-"""The suggested rate against a brute-force grid of rates, setting by setting: python -m tests.benchmarks.lr_find
+"""Is a suggested learning rate as good as the best of a grid, and is it found fast? python -m tests.benchmarks.lr_find
 
 The suggestion and every rate of the grid train for the same few epochs at a constant rate, with the same seeds, none of
-which the search has seen; what counts is the mean of their validation accuracies. Numbers of settings as arguments
-(`python -m tests.benchmarks.lr_find 3 7`, counted from 1) measure only these. It ends with 1 where fewer suggestions
-than promised are good, or one of them diverges.
+which the search has seen; what counts is the mean of their validation accuracies. Before the table, a whole search is
+timed. Numbers of settings as arguments (`python -m tests.benchmarks.lr_find 3 7`, counted from 1) measure only these,
+and `speed` only the time. It ends with 1 where fewer suggestions than promised are good, one of them diverges, or the
+search takes longer than promised.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 import time
@@ -20,16 +22,20 @@ import numpy as np
 from dtrain.display.progress import progress
 from dtrain.errors import DivergedError
 from dtrain.rate_range import RateRange
-from dtrain.rate_suggestion import suggest
 from dtrain.run_interface import RunObserver, RunOptions
+from dtrain.runs import create_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
-from dtrain.workflows.lr_find import constant, search_curves
+from dtrain.workflows.lr_find import constant, search_into, search_rates
 
 EPOCHS, STEPS, SEEDS = 2, 500, (1, 2, 3)
 """At least so many epochs, and at least so many steps: two epochs of 200 images are too few to tell rates apart."""
 GRID = np.geomspace(1e-5, 1, 11)
 WITHIN, PROMISED = 0.02, 0.9
+TIMED, SECONDS = 5, 2.0
+"""Searches that are timed, and how long their median may take."""
+
+PLAIN: dict[str, Any] = {"schedule": "constant", "regularizer": []}
 
 NESTEROV = {"kind": "sgd", "momentum": 0.9, "nesterov": True}
 DEEP, CONV = {"depth": 8, "width": 64}, {"filters": [8, 16], "hidden": [64]}
@@ -78,6 +84,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "300-100, Nadam, 200 images, Fashion": {"optimizer": "nadam"} | NO | few(FASHION),
     "300-100, batch norm, Nesterov, 200 images, MNIST": {"optimizer": NESTEROV} | BN | few(MNIST),
     "300-100, SGD, 200 images, 1 or 7": {"optimizer": "sgd"} | NO | few(two(MNIST, 1, 7)),
+    "300-100, Adadelta, Fashion": {"optimizer": "adadelta"} | NO | FASHION,
+    "300-100, Lion, Fashion": {"optimizer": "lion"} | NO | FASHION,
+    "300-100, Lamb, Fashion": {"optimizer": "lamb"} | NO | FASHION,
+    "300-100, Muon, Fashion": {"optimizer": "muon"} | NO | FASHION,
+    "300-100, Adafactor, Fashion": {"optimizer": "adafactor"} | NO | FASHION,
+    "300-100, Ftrl, Fashion": {"optimizer": "ftrl"} | NO | FASHION,
 }
 
 
@@ -113,8 +125,41 @@ class Outcome:
 
 
 def main() -> int:
-    """Prints a line for each setting and the share of hits; returns 1 where they are fewer than promised, else 0."""
-    chosen = [int(number) - 1 for number in sys.argv[1:]] or range(len(SETTINGS))
+    """Measures what is asked for; returns 1 where anything falls short of what is promised, else 0."""
+    asked = sys.argv[1:]
+    missed = []
+    if not asked or "speed" in asked:
+        missed.append(speed())
+    chosen = [int(number) - 1 for number in asked if number != "speed"]
+    if chosen or not asked:
+        missed.append(table(chosen or list(range(len(SETTINGS)))))
+    return int(any(missed))
+
+
+def speed() -> bool:
+    """Prints the seconds of whole searches on an epoch that is compiled; returns whether they are too many.
+
+    A whole search reads the data, trains with every seed, and writes its report and its picture.
+    """
+    experiment = Experiment.model_validate(PLAIN | NO | FASHION | {"optimizer": "sgd"})
+    search, measured = RateRange().planned(experiment), []
+    with tempfile.TemporaryDirectory() as folder, progress(quiet=True) as observer:
+        options = RunOptions(Path(folder))
+        session = _compiled(experiment, options, observer)
+        for _ in range(TIMED):
+            began = time.perf_counter()
+            Session(experiment, options, observer)
+            search_into(create_run(options.runs_dir, name=None, stem="timed"), session, experiment, search, observer)
+            measured.append(time.perf_counter() - began)
+    median, spread = statistics.median(measured), f"{min(measured):.2f} to {max(measured):.2f}"
+    batch, units = experiment.training.batch_size, "dense 300-100"
+    print(f"a whole search, {units}, {search.seeds} seeds x {search.iterations} steps, batch {batch}: ", end="")
+    print(f"median {median:.2f} s of {TIMED} ({spread}); promised: {SECONDS} s", flush=True)
+    return median > SECONDS
+
+
+def table(chosen: list[int]) -> bool:
+    """Prints a line for each chosen setting and the share of hits; returns whether they are too few."""
     names = list(SETTINGS)
     print(
         f"validation accuracy after {EPOCHS} epochs, or {STEPS} steps, at a constant rate; mean of {len(SEEDS)} seeds"
@@ -130,19 +175,23 @@ def main() -> int:
     searching, all_seconds = sum(one.seconds for one in outcomes), time.perf_counter() - began
     print(f"within 2 points: {hits} of {len(outcomes)} ({hits / len(outcomes):.0%}); diverged: {diverged}")
     print(f"searches: {searching:.1f} s; everything: {all_seconds:.0f} s")
-    return int(hits < PROMISED * len(outcomes) or diverged > 0)
+    return hits < PROMISED * len(outcomes) or diverged > 0
+
+
+def _compiled(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Session:
+    """Returns a session whose epoch is compiled."""
+    session = Session(experiment, options, observer)
+    session.range_test(experiment, np.full(1, 1e-9))
+    return session
 
 
 def measure(techniques: dict[str, Any]) -> Outcome:
     """Returns the suggestion of one setting and the accuracies of it and of the grid."""
-    plain = {"schedule": "constant", "regularizer": []}
-    experiment = Experiment.model_validate(plain | techniques)
-    search = RateRange().planned(experiment.training.batch_size)
+    experiment = Experiment.model_validate(PLAIN | techniques)
     with tempfile.TemporaryDirectory() as folder, progress(quiet=True) as observer:
-        session = Session(experiment, RunOptions(Path(folder)), observer)
-        session.range_test(experiment, np.full(1, 1e-9))
+        session = _compiled(experiment, RunOptions(Path(folder)), observer)
         began = time.perf_counter()
-        found = suggest(search_curves(session, experiment, search, observer), search.rates)
+        _, found = search_rates(session, experiment, RateRange().planned(experiment), observer)
         seconds = time.perf_counter() - began
         accuracy = None if found.rate is None else _accuracy(session, experiment, found.rate, observer)
         grid = tuple(_accuracy(session, experiment, float(rate), observer) for rate in GRID)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,3 +51,22 @@ def test_the_lessons_advice_stands_with_the_kinds_that_it_is_about() -> None:
     assert found("activation", "tanh").advice == ()
     known = {kind for kind, _ in every_kind()}
     assert {one.model_fields["kind"].default for rule in RULES for one in rule.about} <= known
+
+
+def test_families_that_share_a_kinds_name_do_not_share_its_advice() -> None:
+    assert not any("decay_epochs" in one for one in found("activation", "exponential").advice)
+    assert any("decay_epochs" in one for one in found("schedule", "exponential").advice)
+    assert found("schedule", "constant").advice == ()
+
+
+def test_the_lines_to_copy_follow_the_advice_where_anything_can() -> None:
+    assert found("regularizer", "alpha_dropout").yaml.endswith("activation: {kind: selu}")
+
+
+@pytest.mark.parametrize("family", families())
+def test_the_table_of_the_readme_names_every_kind(family: str) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (row,) = re.findall(rf"^\| `{family}` \| (.*) \|$", readme, re.MULTILINE)
+    kinds = {kind for kind, key in every_kind() if key == family}
+    fields = {field.name for kind in catalogue(family).kinds for field in kind.fields}
+    assert kinds <= set(re.findall(r"`(\w+)`", row)) <= kinds | fields

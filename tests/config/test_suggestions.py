@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dtrain.config.schema import every_key, experiment_schema, kinds_of, resolved
-from dtrain.config.suggestions import guess_key, guess_mapping
+from dtrain.config.schema import Schema, every_key, experiment_schema, kinds_of, resolved
+from dtrain.config.suggestions import guess_key, guess_kind, guess_mapping
 
 ROOT = list(experiment_schema()["properties"])
 
@@ -33,6 +33,29 @@ def test_keys_within_lists_and_kinds_are_known() -> None:
     assert {("regularizer", "rate"), ("optimizer", "beta_1"), ("network", "filters"), ("seed",)} < set(every_key())
 
 
+def kinds(family: str) -> dict[str, Schema]:
+    schema = resolved(experiment_schema()["properties"][family])
+    return kinds_of(resolved(schema.get("items", schema)))
+
+
+@pytest.mark.parametrize(
+    ("family", "received", "meant"),
+    [
+        ("activation", "silu", "swish"),
+        ("activation", "hard_silu", "hard_swish"),
+        ("activation", "SELU", "selu"),
+        ("optimizer", "AdamW", "adamw"),
+        ("normalization", "layer-norm", "layer_norm"),
+    ],
+)
+def test_a_kind_is_found_by_the_other_name_that_it_is_known_by(family: str, received: str, meant: str) -> None:
+    assert guess_kind(received, kinds(family)) == f"; did you mean {meant!r}?"
+
+
+def test_nothing_is_guessed_where_no_kind_is_like_it() -> None:
+    assert guess_kind("xyzzy", kinds("activation")) == ""
+
+
 @pytest.mark.parametrize(
     ("family", "written", "meant"),
     [
@@ -51,5 +74,4 @@ def test_keys_within_lists_and_kinds_are_known() -> None:
     ],
 )
 def test_a_kind_that_stands_as_a_key(family: str, written: object, meant: str) -> None:
-    schema = resolved(experiment_schema()["properties"][family])
-    assert guess_mapping(written, kinds_of(resolved(schema.get("items", schema)))) == meant
+    assert guess_mapping(written, kinds(family)) == meant

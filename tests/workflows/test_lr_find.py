@@ -182,6 +182,15 @@ def test_images_learnt_by_heart_give_a_cautious_suggestion(tmp_path: Path) -> No
     ]
 
 
+def test_adafactor_is_searched_only_as_far_as_its_rates_make_sense(tmp_path: Path) -> None:
+    adafactor = small(optimizer="adafactor", dataset={})
+    report = lr_find(adafactor, RateRange(seeds=1), RunOptions(tmp_path), Listener())
+    assert report.range.maximum == 0.1
+    assert report.suggestion is not None
+    assert report.suggestion < 0.05  # of 300-100 a grid finds 0.003; a search up to 10 said 1.1
+    assert RateRange(maximum=1.0).planned(adafactor).maximum == 1.0
+
+
 def test_small_batches_see_as_many_images(tmp_path: Path) -> None:
     report = lr_find(
         small(training={"engine": "graph", "batch_size": 16}), RateRange(seeds=1), RunOptions(tmp_path), Listener()
@@ -224,6 +233,20 @@ def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="got a file that exists"):
         lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=precious)
     assert precious.read_text() == "seed: 1\n"
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "place, said",
+    [
+        ("missing/better.yaml", "got a file in a folder that does not exist; expected a folder that does"),
+        ("there", "got a folder; expected a new file"),
+    ],
+)
+def test_a_place_that_is_none_for_a_file_is_refused_before_the_search(place: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(UsageError, match=said):
+        lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=tmp_path / place)
     assert not (tmp_path / "runs").exists()
 
 

@@ -26,8 +26,11 @@ FAMILIES = {
     "regularizer": Regularizer,
     "network": Network,
 }
-NETWORKS = {"dense": {"hidden": [16]}, "conv": {"filters": [4], "hidden": [16]}}
-CHEAP = {"adam", "conv", "max_norm", "batch_norm"}
+CONVOLUTIONS: dict[str, Any] = {"kind": "conv", "filters": [4], "hidden": [16]}
+NETWORKS: dict[str, Any] = {"dense": {"hidden": [16]}, "conv": CONVOLUTIONS}
+NEEDS: dict[str, Any] = {"spatial_dropout": {"network": CONVOLUTIONS}}
+"""What must stand beside a kind that cannot stand alone."""
+CHEAP = {"adam", "conv", "max_norm", "batch_norm", "ftrl"}
 
 
 def kinds(family: Any) -> list[str]:
@@ -50,10 +53,30 @@ def test_every_kind_of_technique(family: str, kind: str, tmp_path: Path) -> None
     plain = {"dataset": {"train_limit": 1000}, "network": [16], "training": {"engine": "graph"}, "regularizer": []}
     written = {"kind": kind} | (NETWORKS.get(kind, {}) if family == "network" else {})
     try:
-        experiment = Experiment.model_validate(plain | {family: written})
+        experiment = Experiment.model_validate(plain | NEEDS.get(kind, {}) | {family: written})
     except ValidationError as problem:
         pytest.fail(f"{kind} needs more than its name: {problem}")
-    report = lr_find(experiment, RateRange(1e-5, 10, 200, 1), RunOptions(tmp_path), Listener())
+    report = lr_find(experiment, RateRange(1e-5, iterations=200, seeds=1), RunOptions(tmp_path), Listener())
+    assert report.reason.startswith("ftrl multiplies all weights by each new rate" if kind == "ftrl" else report.reason)
     assert (report.suggestion is None) == bool(report.reason)
     assert "never falls" not in report.reason
     assert (report.folder / "lr_find.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"network": {"depth": 4, "width": 16, "residual": True}},
+        {"network": {"depth": 4, "width": 16, "residual": True, "fixup": True}, "normalization": "none"},
+        {"network": {"filters": [4, 4], "hidden": [16], "residual": True}},
+        {"optimizer": {"kind": "sgd", "use_ema": True, "ema_overwrite_frequency": 20}},
+        {"optimizer": {"kind": "nadam", "weight_decay": 0.004, "global_clipnorm": 1.0}},
+        {"schedule": {"kind": "cosine", "warmup": 1}},
+        {"initializer": "orthogonal"},
+    ],
+)
+def test_combinations_that_are_no_kind_of_their_own(more: dict[str, Any], tmp_path: Path) -> None:
+    plain = {"dataset": {"train_limit": 2000}, "network": [16], "training": {"engine": "graph"}, "regularizer": []}
+    report = lr_find(Experiment.model_validate(plain | more), RateRange(seeds=2), RunOptions(tmp_path), Listener())
+    assert report.suggestion is not None

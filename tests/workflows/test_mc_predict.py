@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,17 +13,14 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.calibration import Estimate
 from dtrain.cli import main
 from dtrain.config import load_experiment
 from dtrain.data.sources import load_images
-from dtrain.errors import ConfigError, DataError, UsageError
+from dtrain.errors import ConfigError, DataError, EnvironmentProblem, UsageError
 from dtrain.run_interface import RunOptions
 from dtrain.runs import RunFolder, find_run, list_runs
-from dtrain.significance import McNemar
-from dtrain.statistics import Interval
-from dtrain.workflows.mc_predict import McReport, accuracy_verdict, log_loss_verdict, mc_predict
-from dtrain.workflows.run import run
+from dtrain.workflows.mc_predict import McReport, mc_predict
+from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.stochastic_source import Request
 from tests.workflows.test_run import Listener
 
@@ -103,6 +99,25 @@ def test_the_report_names_the_most_and_least_certain_images_without_paths(report
     assert report.uncertain[0].image == found.argmax()
 
 
+def test_passes_that_the_disk_has_no_room_for_are_refused_and_nothing_is_written(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = sorted(runs.iterdir())
+    monkeypatch.setattr("dtrain.sampling.shutil.disk_usage", lambda path: SimpleNamespace(free=799_999))
+    with pytest.raises(EnvironmentProblem, match="2,000 images x 10 classes, 800,000 bytes; 799,999 are free"):
+        mc_predict(Request("dropping", samples=10, save_passes=True), RunOptions(runs), Listener())
+    assert sorted(runs.iterdir()) == there
+
+
+def test_one_of_several_seeds_is_named_with_its_group(tmp_path: Path) -> None:
+    run_seeds(load_experiment(None, [*SMALL, "regularizer=dropout"]), 2, RunOptions(tmp_path, name="both"), Listener())
+    listener = Listener()
+    report = mc_predict(Request("both", samples=2, split="validation"), RunOptions(tmp_path), listener)
+    assert (report.model, report.folder.name) == ("both/seed-42", "both-seed-42-mc-predict-1")
+    assert any("holds 2 seeds; this is seed-42" in one for one in listener.warnings)
+    assert not any("chance" in one for one in listener.warnings)
+
+
 def test_images_of_one_s_own_without_labels(runs: Path, tmp_path: Path) -> None:
     images = load_images("fashion_mnist_sample").test_images[:5]
     np.savez(tmp_path / "some.npz", images=images)
@@ -146,7 +161,8 @@ def test_row_53_a_run_without_dropout_or_training_is_refused_and_nothing_is_writ
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--samples", "1"], "--samples: got 1; expected at least 2"),
+        (["--samples", "1"], "--samples: got 1; expected 2 to 1,000,000"),
+        (["--samples", "1000001"], "--samples: got 1000001; expected 2 to 1,000,000"),
         (["--samples", "0"], "one pass has no variance"),
         (["--seed", "-1"], "--seed: got -1; expected 0 to 4294967295"),
         (["--images", "x.npz", "--split", "test"], "got --images and --split"),
@@ -176,17 +192,6 @@ def test_the_command_prints_the_verdict_and_an_image_with_dropout_off_and_on(
     assert "--index: got 2000; expected 0 to 1999" in capsys.readouterr().err
 
 
-def test_the_verdict_follows_the_test() -> None:
-    assert accuracy_verdict(McNemar(5, 9, 100, 0.4)).startswith(
-        "the accuracies cannot be told apart (9 images right only"
-    )
-    assert "more accurate" in accuracy_verdict(McNemar(5, 30, 100, 0.001))
-    assert "less accurate" in accuracy_verdict(McNemar(30, 5, 100, 0.001))
-    loss = Estimate(0.01, Interval(0.001, 0.02))
-    assert log_loss_verdict(loss) == "the log loss with dropout on is worse (+0.0100)"
-    assert "cannot be told apart" in log_loss_verdict(replace(loss, interval=Interval(-0.01, 0.02)))
-
-
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model file of ten classes, for which the loader of foreign files, tested elsewhere, has vouched."""
@@ -198,7 +203,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     loader: Any = ModuleType("dtrain.bases")
     loader.load_base = lambda path: SimpleNamespace(model=model, path=path, input_shape=(28, 28), classes=10)
     monkeypatch.setitem(sys.modules, "dtrain.bases", loader)
+    (tmp_path / "model.keras").touch()
     return tmp_path / "model.keras"
+
+
+def test_a_model_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = str(tmp_path / "model.keras")
+    assert main(["mc-predict", missing, "--dataset", "mnist", "--runs-dir", str(tmp_path / "runs")]) == 5
+    told = capsys.readouterr().err
+    assert f"{missing}: got no such file; expected a model file of Keras" in told
+    assert "reading mnist" not in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_file_at_chance_level_is_warned_of(file: Path, tmp_path: Path) -> None:

@@ -1,0 +1,182 @@
+"""Groups of runs against each other: which test each pair allows, and what may be said after it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+import numpy.typing as npt
+
+from dtrain.power import MOST_SEEDS, seeds_needed
+from dtrain.significance import (
+    FEWEST_DECISIVE_REARRANGEMENTS,
+    Difference,
+    McNemar,
+    Verdict,
+    holm,
+    mcnemar,
+    paired_difference,
+    unpaired_difference,
+    verdict_on,
+)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One experiment, with the accuracies of each seed.
+
+    Args:
+        name: What it is called.
+        validation: Validation accuracy by seed; at least one.
+        test: Test accuracy by seed; the same seeds.
+        right: From a seed to which test images its model gets right, bool [images].
+    """
+
+    name: str
+    validation: Mapping[int, float]
+    test: Mapping[int, float]
+    right: Callable[[int], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The test accuracies of two experiments; with a single seed of either only those of two models.
+
+    Args:
+        first: The one that is best by validation.
+        second: The other.
+        seeds: The seeds compared one by one; empty where the groups share too few.
+        difference: First minus second over seeds; None with a single seed of either.
+        mcnemar: Two models image by image; None where seeds are compared.
+        probability: That chance alone makes such a difference, if it were the only comparison.
+        corrected: The same as one of all comparisons that there are.
+        verdict: What may be said of the first experiment; with a single seed always that there is no evidence.
+        verdict_on_models: What may be said of the first model on these images; None where seeds are compared.
+        seeds_needed: How many seeds each such a difference needs; None if it needs too many or nobody can say, and
+            where there is evidence.
+        words: All of it in a sentence.
+    """
+
+    first: str
+    second: str
+    seeds: tuple[int, ...]
+    difference: Difference | None
+    mcnemar: McNemar | None
+    probability: float
+    corrected: float
+    verdict: Verdict = "no evidence"
+    verdict_on_models: Verdict | None = None
+    seeds_needed: int | None = None
+    words: str = ""
+
+
+def ranking(contestants: Sequence[Contestant]) -> list[Contestant]:
+    """Returns the contestants by mean validation accuracy, the best first; of equal ones the first stays first."""
+    return sorted(contestants, key=lambda one: -fmean(one.validation.values()))
+
+
+def comparisons_among(contestants: int) -> int:
+    """Returns how many comparisons the best of so many contestants stands for.
+
+    Which one is the best is known only from the results, so that it has in effect been compared with all others and
+    they with each other: correcting for the comparisons with the best alone would be too little.
+    """
+    return math.comb(contestants, 2)
+
+
+def fewest_seeds(contestants: int) -> int:
+    """Returns with how many seeds the exact test can come to a verdict at all."""
+    return math.ceil(math.log2(FEWEST_DECISIVE_REARRANGEMENTS * comparisons_among(contestants)))
+
+
+def compare_with_best(contestants: Sequence[Contestant]) -> tuple[Pair, ...]:
+    """Compares the best contestant with each other one.
+
+    The best is chosen by validation accuracy and compared by test accuracy. The probabilities are corrected for the
+    comparisons of all pairs, by Holm's method.
+
+    Args:
+        contestants: At least two.
+
+    Returns:
+        The best against each other one, in the order of the ranking.
+    """
+    ranked = ranking(contestants)
+    comparisons = comparisons_among(len(ranked))
+    pairs = [_tested(first, second, comparisons) for first, second in combinations(ranked, 2)]
+    corrected = holm([one.probability for one in pairs])
+    against_best = zip(pairs[: len(ranked) - 1], corrected, strict=False)
+    return tuple(_judged(replace(one, corrected=value), comparisons) for one, value in against_best)
+
+
+def _tested(first: Contestant, second: Contestant, comparisons: int) -> Pair:
+    common = tuple(sorted(first.test.keys() & second.test.keys()))
+    if min(len(first.test), len(second.test)) < 2:
+        one, other = (common[0], common[0]) if common else (min(first.test), min(second.test))
+        models = mcnemar(first.right(one), second.right(other))
+        return Pair(first.name, second.name, (), None, models, models.probability, models.probability)
+    if len(common) >= 2 and 2 * len(common) >= max(len(first.test), len(second.test)):
+        values = [[one.test[seed] for seed in common] for one in (first, second)]
+        found = paired_difference(values[0], values[1], comparisons)
+        return Pair(first.name, second.name, common, found, None, found.probability, found.probability)
+    found = unpaired_difference(list(first.test.values()), list(second.test.values()))
+    return Pair(first.name, second.name, (), found, None, found.probability, found.probability)
+
+
+def _judged(pair: Pair, comparisons: int) -> Pair:
+    chance = f"p = {pair.probability:.2g}"
+    if comparisons > 1:
+        chance += f" ({pair.corrected:.2g} as one of {comparisons} comparisons)"
+    if pair.mcnemar:
+        return _judged_models(pair, pair.mcnemar, chance)
+    assert pair.difference
+    verdict, needed = verdict_on(pair.difference.mean, pair.corrected), None
+    if verdict == "no evidence":
+        needed = _needed(pair.difference, comparisons, len(pair.seeds))
+        ending = _needed_in_words(pair.difference, needed)
+        beginning = f"no evidence that {pair.first} and {pair.second} differ"
+    else:
+        beginning, ending = f"{pair.first} is {verdict} than {pair.second}", ""
+    words = f"{beginning}; {_difference_in_words(pair, pair.difference)}, {chance}{ending}"
+    return replace(pair, verdict=verdict, seeds_needed=needed, words=words)
+
+
+def _judged_models(pair: Pair, found: McNemar, chance: str) -> Pair:
+    verdict = verdict_on(found.only_first - found.only_second, pair.corrected)
+    said = "cannot be told apart"
+    if verdict != "no evidence":
+        said = f"differ, that of {pair.first if verdict == 'better' else pair.second} is better"
+    words = (
+        f"no evidence on {pair.first} and {pair.second}: one seed does not show how much is chance of the seed; "
+        f"the two models {said} on these {found.images:,} images ({found.only_first:,} right only with {pair.first}, "
+        f"{found.only_second:,} only with {pair.second}), McNemar's test, {chance}"
+    )
+    return replace(pair, verdict_on_models=verdict, words=words)
+
+
+def _difference_in_words(pair: Pair, found: Difference) -> str:
+    interval = found.interval
+    ends = f", 95% interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+    over = f"paired over {len(pair.seeds)} seeds" if found.paired else "over unlike seeds"
+    test = "Welch's t test" if not found.paired else "paired t test"
+    if found.decided_by == "exact":
+        test = "exact sign-flip test" if found.paired else "permutation test"
+    return f"{100 * found.mean:+.2f} points of test accuracy{ends}, {over}, {test}"
+
+
+def _needed(found: Difference, comparisons: int, seeds: int) -> int | None:
+    """More than there are: where these were not enough for the exact test, the t test may say that they are."""
+    needed = seeds_needed(found, comparisons)
+    return None if needed is None else max(needed, seeds + 1)
+
+
+def _needed_in_words(found: Difference, needed: int | None) -> str:
+    if not (found.mean and found.deviation):
+        return ""
+    if needed is None:
+        return f"; to see a difference as small as this one more than {MOST_SEEDS:,} seeds each would be needed"
+    return f"; to see a difference like this one in four of five cases, about {needed} seeds each would be needed"

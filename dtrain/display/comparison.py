@@ -1,0 +1,116 @@
+"""What a comparison of experiments found, for people to read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dtrain.display.console import Sentence, literal
+from dtrain.display.tables import percent, percent_interval
+from dtrain.quoting import printable, shown
+from dtrain.runs import CONFIG
+
+if TYPE_CHECKING:
+    from dtrain.workflows.compare import CompareReport, Standing
+
+SIDE_BY_SIDE = 3
+"""Experiments in one table of what differs; more have further tables below."""
+SHOWN_DIGITS = 12
+ABSENT = "-"
+MOST_STEPS = 3
+COLOURS = {"better": "bold green", "worse": "bold red", "no evidence": "bold"}
+
+
+def describe_comparison(report: CompareReport) -> Iterator[RenderableType]:
+    """Yields what differs between the experiments, the ranking, a verdict on each pair, and what to do next."""
+    yield Text(
+        f"{len(report.standings)} experiments on the same {report.images:,} test images "
+        f"(data {report.digest[:SHOWN_DIGITS]})"
+    )
+    yield Text()
+    yield from _differences(report)
+    yield _ranking(report)
+    yield from _explained(report)
+    yield Text()
+    for pair in report.pairs:
+        yield Sentence(pair.words, "verdict", COLOURS[pair.verdict])
+    yield from _what_to_know(report)
+    for path in (report.csv, report.plot):
+        if path:
+            yield f"written {literal(path)}"
+    yield from _next_steps(report)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(literal(heading), overflow="fold")
+    return table
+
+
+def _differences(report: CompareReport) -> Iterator[RenderableType]:
+    keys = list(dict.fromkeys(key for one in report.standings for key in one.settings))
+    if not keys:
+        yield Text("nothing differs between the experiments, but perhaps the seeds\n")
+        return
+    for start in range(0, len(report.standings), SIDE_BY_SIDE):
+        part = report.standings[start : start + SIDE_BY_SIDE]
+        table = _table("what differs", *(one.name for one in part))
+        for key in keys:
+            if any(key in one.settings for one in part):
+                table.add_row(key, *(_setting(one, key) for one in part))
+        yield table
+        yield Text()
+
+
+def _setting(standing: Standing, key: str) -> str:
+    if key not in standing.settings:
+        return ABSENT
+    value = standing.settings[key]
+    return printable(value) if isinstance(value, str) else shown(value)
+
+
+def _ranking(report: CompareReport) -> Table:
+    table = _table("", "\nexperiment")
+    for heading in ("\nseeds", "validation\naccuracy", "\n95% interval", "test\naccuracy", "\n95% interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for rank, one in enumerate(report.standings, start=1):
+        cells = [str(len(one.seeds))]
+        for split in (one.validation, one.test):
+            mark = "*" if split.chance_of == "images" else ""
+            cells += [percent(split.mean), percent_interval(split.interval) + mark]
+        table.add_row(str(rank), literal(one.name), *cells)
+    return table
+
+
+def _explained(report: CompareReport) -> Iterator[RenderableType]:
+    kinds = {one.test.chance_of for one in report.standings}
+    if "seeds" in kinds:
+        yield Text("The intervals are of the mean over seeds: they cover the chance of the seed, not of the images.")
+    if "images" in kinds:
+        yield Text("* One seed: the interval covers the chance of the images, not of the seed.")
+    yield Text("The ranking is by validation accuracy, the verdicts are by test accuracy.")
+
+
+def _what_to_know(report: CompareReport) -> Iterator[RenderableType]:
+    if len(report.standings) > 2:
+        yield Text(
+            "The best was found among these runs, so each p is corrected for the comparisons of all pairs (Holm)."
+        )
+    if any(pair.mcnemar for pair in report.pairs):
+        yield Text(
+            "One seed can show that one model is better than another on these images. It cannot show that the "
+            "experiment would make a better one again."
+        )
+
+
+def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
+    alone = [one for one in report.standings if len(one.seeds) == 1]
+    for one in alone[:MOST_STEPS]:
+        config = literal(shlex.quote(str(one.folders[0] / CONFIG)))
+        yield Sentence(f"dtrain run {config} --seeds {report.fewest_seeds}  # then compare again, over seeds", "next")

@@ -1,0 +1,244 @@
+"""`dtrain compare`: which of several experiments is better, by how much, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from csv import writer
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
+from dtrain.config.differences import Settings, differing_settings
+from dtrain.errors import RunConflictError, UsageError
+from dtrain.run_interface import SplitResult
+from dtrain.statistics import Interval, mean_interval
+from dtrain.storage import check_new, write
+from dtrain.workflows.compared_runs import ComparedRun, Group, LeftOut, check_same_images, read_groups
+
+WHERE = "dtrain compare"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How good an experiment is on one split.
+
+    Args:
+        mean: Mean accuracy over the seeds.
+        interval: Its 95% interval.
+        chance_of: Whether that is Student's and covers the chance of the seed, or, with a single seed, Wilson's, which
+            covers the chance of which images were held out.
+    """
+
+    mean: float
+    interval: Interval
+    chance_of: Literal["seeds", "images"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One experiment among those compared.
+
+    Args:
+        name: What it is called.
+        folders: Its run folders.
+        seeds: Their seeds.
+        diverged: How many more seeds diverged, which the means leave out.
+        validation: On the validation images; the ranking is by its mean.
+        test: On the test images; the verdicts are by these.
+        settings: What it has that not all have, by dotted key.
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+    seeds: tuple[int, ...]
+    diverged: int
+    validation: Accuracy
+    test: Accuracy
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class CompareReport:
+    """Several experiments compared.
+
+    Args:
+        images: How many test images.
+        digest: SHA-256 of all images, the same for all runs.
+        standings: The experiments, the best by validation first.
+        pairs: The best against each other one, in the same order.
+        left_out: Runs that were named but are not completed.
+        warnings: What to know before believing it.
+        fewest_seeds: With how many seeds each the exact test can come to a verdict at all.
+        csv: The table of runs, if it was asked for.
+        plot: The picture, if it was asked for.
+    """
+
+    images: int
+    digest: str
+    standings: tuple[Standing, ...]
+    pairs: tuple[Pair, ...]
+    left_out: tuple[LeftOut, ...]
+    warnings: tuple[str, ...]
+    fewest_seeds: int
+    csv: Path | None
+    plot: Path | None
+
+
+def compare(runs_dir: Path, runs: Sequence[str], csv: Path | None = None, plot: Path | None = None) -> CompareReport:
+    """Compares experiments that were trained on the same data.
+
+    Args:
+        runs_dir: Folder of all run folders.
+        runs: Names or paths of runs; those that differ only in their seed count as one experiment.
+        csv: New file for a table of the runs.
+        plot: New PNG file for a picture of them.
+
+    Raises:
+        UsageError: There are not two experiments among the runs, one is named twice, they were not validated and tested
+            on the same images, or a file exists.
+        RunConflictError: Too few runs are completed, or a file of a run is missing or damaged.
+    """
+    _check_files(csv, plot)
+    groups, left_out = read_groups(runs_dir, runs)
+    _check_two(groups, left_out)
+    check_same_images(groups)
+    report = _report(groups, tuple(left_out), csv, plot)
+    if csv:
+        write(csv, _table(report, groups).encode())
+    if plot:
+        _draw(report, groups, plot)
+    return report
+
+
+def _check_files(csv: Path | None, plot: Path | None) -> None:
+    for path, option in ((csv, "--csv"), (plot, "--plot")):
+        if path:
+            check_new(path, f"{option} {path}")
+    if plot and plot.suffix.lower() != ".png":
+        raise UsageError("got a name that does not end in .png; expected a PNG file", where=f"--plot {plot}")
+    if csv and plot and csv.absolute() == plot.absolute():
+        raise UsageError("got the file of --csv; expected another", where=f"--plot {plot}")
+
+
+def _check_two(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> None:
+    if len(groups) > 1:
+        return
+    found = f"only {groups[0].name}" if groups else "nothing"
+    if left_out:
+        reasons = ", ".join(f"{one.run} {one.reason}" for one in left_out)
+        message = f"got {found} to compare, because {reasons}; expected two experiments with completed runs"
+        hint = "wait until they have ended, go on with them by `dtrain resume RUN`, or train again"
+        raise RunConflictError(message, where=WHERE, hint=hint)
+    seeds = len(groups[0].runs)
+    what = f"{seeds} runs of one experiment, which differ only in their seed" if seeds > 1 else "one run"
+    hint = f"name another run too: `{WHERE} {groups[0].name} RUN`"
+    if seeds > 1:
+        hint = "name runs of another experiment too"
+    raise UsageError(f"got {what}; expected at least two experiments", where=WHERE, hint=hint)
+
+
+def _report(
+    groups: Sequence[Group], left_out: tuple[LeftOut, ...], csv: Path | None, plot: Path | None
+) -> CompareReport:
+    contestants = {group.name: _contestant(group) for group in groups}
+    order = [one.name for one in ranking(list(contestants.values()))]
+    settings = differing_settings([group.runs[0].experiment for group in groups])
+    standings = {group.name: _standing(group, own) for group, own in zip(groups, settings, strict=True)}
+    return CompareReport(
+        images=groups[0].runs[0].result.test.images,
+        digest=groups[0].runs[0].digest,
+        standings=tuple(standings[name] for name in order),
+        pairs=compare_with_best(list(contestants.values())),
+        left_out=left_out,
+        warnings=_warnings(groups, left_out),
+        fewest_seeds=fewest_seeds(len(groups)),
+        csv=csv,
+        plot=plot,
+    )
+
+
+def _contestant(group: Group) -> Contestant:
+    runs = {run.result.seed: run for run in group.runs}
+    return Contestant(
+        group.name,
+        {seed: run.result.validation.accuracy for seed, run in runs.items()},
+        {seed: run.result.test.accuracy for seed, run in runs.items()},
+        lambda seed: runs[seed].right(),
+    )
+
+
+def _standing(group: Group, settings: Settings) -> Standing:
+    return Standing(
+        name=group.name,
+        folders=tuple(run.folder.path for run in group.runs),
+        seeds=group.seeds,
+        diverged=group.diverged,
+        validation=_accuracy(group, lambda run: run.result.validation),
+        test=_accuracy(group, lambda run: run.result.test),
+        settings=settings,
+    )
+
+
+def _accuracy(group: Group, split: Callable[[ComparedRun], SplitResult]) -> Accuracy:
+    mean, interval = mean_interval([split(run).accuracy for run in group.runs])
+    if interval is None:
+        return Accuracy(mean, split(group.runs[0]).accuracy_interval, "images")
+    return Accuracy(mean, interval, "seeds")
+
+
+def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str, ...]:
+    found = [f"{one.run} {one.reason}; it is left out" for one in left_out]
+    for group in groups:
+        if group.diverged:
+            seeds = group.diverged + len(group.runs)
+            found.append(
+                f"{group.diverged} of {seeds} seeds of {group.name} diverged; the means leave them out, so they flatter"
+            )
+    single = [group.name for group in groups if len(group.runs) == 1]
+    if single:
+        named = " and ".join(single) if len(single) < 3 else f"{len(single)} of the experiments"
+        found.append(f"no significance with one seed: of {named} there is no more, and another seed may turn it round")
+    return tuple(found)
+
+
+def _table(report: CompareReport, groups: Sequence[Group]) -> str:
+    """A line for each run, as a spreadsheet reads it: the experiments by rank, and their runs by seed."""
+    by_name = {group.name: group for group in groups}
+    keys = list(dict.fromkeys(key for one in report.standings for key in one.settings))
+    text = io.StringIO()
+    rows = writer(text, lineterminator="\n")
+    measures = ("validation_accuracy", "validation_loss", "test_accuracy", "test_loss")
+    rows.writerow(["rank", "experiment", "run", "seed", *measures, "best_epoch", "epochs", "train_seconds", *keys])
+    for rank, standing in enumerate(report.standings, start=1):
+        for run in by_name[standing.name].runs:
+            result = run.result
+            splits = [value for one in (result.validation, result.test) for value in (one.accuracy, one.loss)]
+            trained = [result.best_epoch, result.epochs, result.seconds.get("train", "")]
+            settings = [_cell(standing.settings.get(key, "")) for key in keys]
+            rows.writerow([rank, standing.name, run.folder.path, result.seed, *splits, *trained, *settings])
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Lists, booleans and null as YAML writes them too."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _draw(report: CompareReport, groups: Sequence[Group], path: Path) -> None:
+    from dtrain.plots.comparison import Curves, plot_comparison
+
+    by_name = {group.name: group for group in groups}
+    curves = [
+        Curves(
+            name=one.name,
+            losses=[run.curve("val_loss") for run in by_name[one.name].runs],
+            accuracies=[run.curve("val_accuracy") for run in by_name[one.name].runs],
+            tests=[run.result.test.accuracy for run in by_name[one.name].runs],
+            interval=one.test.interval,
+        )
+        for one in report.standings
+    ]
+    plot_comparison(curves, path, f"{len(curves)} experiments, the best by validation first")

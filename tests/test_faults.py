@@ -1,0 +1,247 @@
+"""Real processes, really killed: whatever ends a training, going on gives what it would have given."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtrain.cli import main
+from dtrain.run_interface import RunOptions
+from dtrain.runs import RunFolder
+from dtrain.spec import Experiment
+from dtrain.workflows.resume import ResumeRequest, resume
+from dtrain.workflows.run import run
+from dtrain.workflows.show import RunReport, show
+from tests.workflows.test_resume import assert_equal_runs
+from tests.workflows.test_run import Listener
+
+pytestmark = pytest.mark.faults
+
+EPOCHS = 12
+EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "sgd and 1cycle": {"optimizer": "sgd", "schedule": "one_cycle"},
+    "nadam and performance": {
+        "optimizer": "nadam",
+        "schedule": {"kind": "performance", "patience": 1, "min_delta": 0.05},
+    },
+    "dropout and batch norm": {"normalization": "batch_norm", "regularizer": "dropout", "schedule": "constant"},
+    "early stopping": {
+        "schedule": "constant",
+        "optimizer": {"kind": "adam", "learning_rate": 0.02},
+        "training": {"early_stopping": {"patience": 4, "min_delta": 0.002}},
+    },
+}
+CHILD = """
+import os, pathlib, shutil, signal, sys, time
+import dtrain.checkpoints, dtrain.engine, dtrain.recording, dtrain.runs, dtrain.session, dtrain.storage, dtrain.training
+
+dtrain.recording.CHECKPOINT_SECONDS = 0.0
+dtrain.training.CHUNK_STEPS = 20
+
+
+def dies(owner, name, call):
+    original, calls = getattr(owner, name), []
+
+    def wrapped(*arguments, **options):
+        calls.append(name)
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **options)
+
+    setattr(owner, name, wrapped)
+
+
+{preparation}
+from dtrain.cli import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+POINTS = {
+    "before the first step": "dies(dtrain.engine.Engine, 'train', 1)",
+    "in the middle of an epoch": "dies(dtrain.engine.Engine, 'train', 6)",
+    "between an epoch and its line of metrics": "dies(dtrain.recording.Recorder, 'on_epoch', 3)",
+    "between a line of metrics and its checkpoint": "dies(dtrain.recording, 'save', 8)",
+    "while a checkpoint is being written": "dies(dtrain.checkpoints, 'to_json', 9)",
+    "before a checkpoint gets its name": "dies(pathlib.Path, 'rename', 5)",
+    "before an old checkpoint goes": "dies(dtrain.checkpoints.shutil, 'rmtree', 4)",
+    "between a checkpoint and its line of durations": "dies(dtrain.runs.RunFolder, 'append_timing', 4)",
+    "before the last evaluation": "dies(dtrain.session.Session, '_evaluate', 1)",
+    "while the model is being saved": "dies(dtrain.session, 'replace_file', 1)",
+    "before the summary": "dies(dtrain.runs.RunFolder, 'write_summary', 1)",
+}
+
+
+def experiment(name: str) -> Experiment:
+    written = {"dataset": {"train_limit": 960}, "network": [16], "regularizer": []} | EXPERIMENTS[name]
+    training = {"epochs": EPOCHS, "engine": "graph", "batch_size": 16} | written.get("training", {})
+    return Experiment.model_validate(written | {"training": training})
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of each experiment's run that nothing interrupts, which also has the file to start others with."""
+    runs_dir, found = tmp_path_factory.mktemp("runs"), dict[str, Path]()
+
+    def reference(name: str) -> Path:
+        if name not in found:
+            options = RunOptions(runs_dir, name.replace(" ", "-"))
+            found[name] = run(experiment(name), options, Listener()).folder
+        return found[name]
+
+    return reference
+
+
+@contextmanager
+def child(reference: Path, runs_dir: Path, preparation: str = "", **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that trains what the reference was trained on, into the folder ``cut``."""
+    command = [sys.executable, "-c", CHILD.replace("{preparation}", preparation)]
+    command += ["run", str(reference / "config.yaml"), "--runs-dir", str(runs_dir), "--name", "cut", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
+        yield process
+        process.kill()
+
+
+def go_on_like(reference: Path, runs_dir: Path) -> Listener:
+    listener = Listener()
+    resume(ResumeRequest("cut"), RunOptions(runs_dir), listener)
+    assert_equal_runs(runs_dir / "cut", reference)
+    return listener
+
+
+def wait_until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not happened() and process.poll() is None:
+        time.sleep(0.001)
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_row_66_killed_at_a_named_point(point: str, references: Callable[[str], Path], tmp_path: Path) -> None:
+    reference = references("sgd and 1cycle")
+    with child(reference, tmp_path, POINTS[point]) as process:
+        said = process.communicate()
+    assert process.returncode == -signal.SIGKILL, said
+    report = show(tmp_path, "cut")
+    assert isinstance(report, RunReport)
+    assert report.status.state == "died"
+    assert report.saved_step is None if point == "before the first step" else report.saved_step
+    go_on_like(reference, tmp_path)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("chance", range(5))
+def test_row_66_killed_at_any_moment(name: str, chance: int, references: Callable[[str], Path], tmp_path: Path) -> None:
+    reference, generator = references(name), random.Random(f"{name} {chance}")
+    epochs, delay = generator.randrange(lines(reference / "metrics.jsonl") - 1), generator.uniform(0, 0.05)
+    with child(reference, tmp_path) as process:
+        wait_until(lambda: lines(tmp_path / "cut" / "metrics.jsonl") > epochs, process)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+    assert (tmp_path / "cut" / "metrics.jsonl").exists()
+    go_on_like(reference, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
+)
+def test_rows_63_65_a_signal_leaves_a_checkpoint_of_its_border(
+    number: int, code: int, references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reference = references("dropout and batch norm")
+    with child(reference, tmp_path, "dtrain.recording.CHECKPOINT_SECONDS = 1e9") as process:
+        wait_until(lambda: lines(tmp_path / "cut" / "metrics.jsonl") > 2, process)
+        process.send_signal(number)
+        _, said = process.communicate()
+    assert process.returncode == code
+    assert f"dtrain resume {tmp_path / 'cut'}" in said
+    assert RunFolder(tmp_path / "cut").read_status()["state"] == "interrupted"
+    listener = go_on_like(reference, tmp_path)
+    assert listener.warnings == []
+
+
+BUSY = """
+def wait(self, *arguments):
+    while True:
+        time.sleep(0.01)
+
+dtrain.training.Trainer._validate = wait
+"""
+"""An epoch that never comes to a border."""
+
+
+def test_row_64_a_second_signal_stops_at_once_with_the_checkpoint_before(
+    references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reference = references("sgd and 1cycle")
+    with child(reference, tmp_path, BUSY) as process:
+        wait_until(lambda: (tmp_path / "cut" / "checkpoints" / "000002").exists(), process)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+    assert process.returncode == -signal.SIGINT
+    go_on_like(reference, tmp_path)
+
+
+def test_rows_60_61_a_disk_that_fills_up_leaves_the_last_good_state(
+    references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reference = references("sgd and 1cycle")
+    sizes = sorted(path.stat().st_size for path in (reference / "checkpoints").rglob("arrays.npz"))
+    limit = sizes[-1] - 20 * 7 * 8 * 12
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    with child(reference, tmp_path, preexec_fn=fill) as process:
+        _, said = process.communicate()
+    assert process.returncode == 7, said
+    assert "the state of training" in said and "bytes are free there" in said
+    report = show(tmp_path, "cut")
+    assert isinstance(report, RunReport)
+    assert report.status.state == "failed"
+    assert report.saved_step
+    go_on_like(reference, tmp_path)
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["deleted", "moved"])
+def test_row_86_a_folder_that_is_deleted_or_moved_under_way_is_not_made_again(
+    moved: bool, references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with child(references("early stopping"), tmp_path) as process:
+        wait_until(lambda: lines(tmp_path / "cut" / "metrics.jsonl") > 1, process)
+        if moved:
+            os.rename(tmp_path / "cut", tmp_path / "elsewhere")
+        else:
+            shutil.rmtree(tmp_path / "cut", ignore_errors=True)
+        _, said = process.communicate()
+    assert process.returncode == 7, said
+    assert "deleted or moved" in said
+    assert not (tmp_path / "cut").exists()
+
+
+def test_rows_81_82_a_live_run_is_left_alone_and_a_dead_one_taken_over(
+    references: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = references("nadam and performance")
+    with child(reference, tmp_path) as process:
+        wait_until(lambda: lines(tmp_path / "cut" / "metrics.jsonl") > 1, process)
+        process.send_signal(signal.SIGSTOP)
+        assert main(["resume", "cut", "--runs-dir", str(tmp_path)]) == 8
+        assert f"in use by process {process.pid}" in capsys.readouterr().err
+    listener = go_on_like(reference, tmp_path)
+    assert f"process {process.pid} on" in listener.warnings[0]
