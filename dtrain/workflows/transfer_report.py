@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtrain.errors import RunConflictError
 from dtrain.ownership import STATES_IN_WORDS, current_status
+from dtrain.power import seeds_needed
 from dtrain.runs import TRANSFER, RunFolder
 from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
 from dtrain.staging import Arm, Stage
@@ -25,7 +26,7 @@ ARMS: dict[Arm, str] = {
 IN_WORDS: dict[Verdict, str] = {
     "better": "helps",
     "worse": "hurts",
-    "no evidence": "shows no evidence of helping or hurting",
+    "no evidence": "gives no evidence that it helps or hurts",
 }
 
 
@@ -57,12 +58,14 @@ class Contrast:
     Args:
         control: The control.
         difference: Reused minus control, in test accuracy.
-        verdict: What that says of reuse.
+        verdict: What that says of reuse; each control answers a question of its own, so no probability is corrected.
+        seeds_needed: How many would see the observed difference in four of five cases; None where over a thousand.
     """
 
     control: Arm
     difference: Difference
     verdict: Verdict
+    seeds_needed: int | None
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,8 @@ def contrasts(accuracies: Accuracies) -> tuple[Contrast, ...]:
         seeds = sorted(reused.keys() & control.keys())
         if name != "transfer" and len(seeds) > 1:
             difference = paired_difference([reused[seed] for seed in seeds], [control[seed] for seed in seeds])
-            found.append(Contrast(name, difference, verdict_on(difference.mean, difference.probability)))
+            verdict = verdict_on(difference.mean, difference.probability)
+            found.append(Contrast(name, difference, verdict, seeds_needed(difference)))
     return tuple(found)
 
 
@@ -188,9 +192,11 @@ def verdict_in_words(found: tuple[Contrast, ...], seeds: int) -> str:
             if seeds == 1
             else "nothing to compare with: nobody knows what reuse did"
         )
-    said = [
-        f"beside {ARMS[one.control]}, reuse {IN_WORDS[one.verdict]} "
-        f"({100 * one.difference.mean:+.2f} points, p = {one.difference.probability:.2g})"
-        for one in found
-    ]
-    return "; ".join(said)
+    return "; ".join(map(_in_words, found))
+
+
+def _in_words(one: Contrast) -> str:
+    numbers = f"{100 * one.difference.mean:+.2f} points, p = {one.difference.probability:.2g}"
+    if one.verdict == "no evidence" and one.seeds_needed:
+        numbers += f"; seeds to see such a difference: about {one.seeds_needed}"
+    return f"beside {ARMS[one.control]}, reuse {IN_WORDS[one.verdict]} ({numbers})"

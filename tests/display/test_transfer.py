@@ -35,7 +35,7 @@ REPORT = TransferReport(
         ArmReport("scratch", "from scratch", (Stage("scratch", 2, 5, 0.03),), (0.96, None), 0.96, None),
         ArmReport("random", "random layers", STAGES, (None, None), None, None),
     ),
-    contrasts=(Contrast("scratch", DIFFERENCE, "no evidence"),),
+    contrasts=(Contrast("scratch", DIFFERENCE, "no evidence", 12),),
     verdict="reuse helps",
     diverged=3,
     seconds=21.4,
