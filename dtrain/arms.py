@@ -95,7 +95,7 @@ class Arms:
             DivergedError: A loss, gradient or weight is not finite.
         """
         began = time.perf_counter()
-        chosen = labelled_images(seed, len(self._pool.train.labels), self._experiment.dataset.train_limit)
+        chosen = self._labelled(seed)
         train = Split(self._pool.train.images[chosen], self._pool.train.labels[chosen])
         data = replace(self._pool, train=train)
         weights, before, epochs = self._graft.first_weights(seed, reused=arm == "transfer"), 0, list[EpochMetrics]()
@@ -109,6 +109,15 @@ class Arms:
         splits = {"train": train, "validation": data.validation, "test": data.test}
         evaluations = {name: self._evaluator.evaluate(split) for name, split in splits.items()}
         return ArmTraining(tuple(epochs), evaluations, weights, time.perf_counter() - began)
+
+    def missing_classes(self, seed: int) -> tuple[str, ...]:
+        """Returns the classes that none of a seed's labelled images shows."""
+        names = self._pool.class_names
+        counts = np.bincount(self._pool.train.labels[self._labelled(seed)], minlength=len(names))
+        return tuple(name for name, count in zip(names, counts, strict=True) if not count)
+
+    def _labelled(self, seed: int) -> npt.NDArray[np.int64]:
+        return labelled_images(seed, len(self._pool.train.labels), self._experiment.dataset.train_limit)
 
     def model_with(self, weights: Weights) -> keras.Model:
         """Returns the model, nothing frozen, with these weights; the next training takes it back."""

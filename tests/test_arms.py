@@ -134,6 +134,13 @@ def test_three_arms_share_two_engines(graft: Graft, pool: Data, monkeypatch: pyt
     assert len(built) == 2
 
 
+def test_row_34_classes_that_no_labelled_image_shows(graft: Graft, pool: Data) -> None:
+    assert arms_of(graft, pool).missing_classes(5) == ()
+    one = graft.experiment.dataset.model_copy(update={"train_limit": 1})
+    alone = replace(graft, experiment=graft.experiment.model_copy(update={"dataset": one}))
+    assert len(arms_of(alone, pool).missing_classes(5)) == 1
+
+
 def test_epochs_and_steps_are_counted_over_the_stages(graft: Graft, pool: Data) -> None:
     log, other = Log(), Log()
     arms = arms_of(graft, pool)

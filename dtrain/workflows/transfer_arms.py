@@ -62,6 +62,8 @@ def train_arms(design: Design, folder: RunFolder, observer: RunObserver) -> Resu
     with _arm_folders(design, folder) as folders:
         for number, seed in enumerate(design.seeds):
             observer.on_phase(f"seed {seed}, {number + 1} of {len(design.seeds)}: {len(design.names)} trainings")
+            if missing := design.arms.missing_classes(seed):
+                observer.on_warning(f"seed {seed}: no labelled image shows {', '.join(missing)}")
             for place, name in enumerate(design.names):
                 try:
                     results[name][seed] = _train(design, name, seed, folders[name].seed_folder(seed))

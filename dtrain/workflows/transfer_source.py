@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 TASK_B = """\
 dataset: {name: fashion_mnist, classes: [5, 6], train_limit: 200, scaling: unit}
-initializer: lecun_normal
-activation: selu
-normalization: none
 optimizer: {kind: sgd, learning_rate: 0.03}
 schedule: constant
 regularizer: []
@@ -133,7 +130,7 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
     check_inputs(base, data.image_shape)
     scaling, kind = _scaling(base, experiment, data, options, observer)
     dataset = experiment.dataset.model_copy(update={"scaling": kind})
-    for text in data.warnings:
+    for text in (*experiment.notices(), *data.warnings):
         observer.on_warning(text)
     return Source(base, experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling), started)
 
