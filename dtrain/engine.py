@@ -96,9 +96,7 @@ class Engine:
     ) -> None:
         optimizer.build(model.trainable_variables)
         self.model, self.optimizer, self.batch_size = model, optimizer, batch_size
-        self.examples = len(train.labels)
-        self.steps_per_epoch = -(-self.examples // batch_size)
-        self._whole_steps = self.examples // batch_size
+        self.choose(np.arange(len(train.labels)))
         self._output = output
         self._scaler = Scaler(scaling)
         self._images, self._labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
@@ -106,6 +104,15 @@ class Engine:
         # one step a whole epoch: not worth a compilation of its own
         self._last_step = tf.function(self._take_step)
         self._first_values = [variable.numpy() for variable in self.variables]
+
+    def choose(self, examples: npt.NDArray[np.int64]) -> None:
+        """Trains on some of the training images from now on; as many others later need no compilation.
+
+        Args:
+            examples: Their indices.
+        """
+        self._chosen, self.examples = examples, len(examples)
+        self._whole_steps, self.steps_per_epoch = self.examples // self.batch_size, -(-self.examples // self.batch_size)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -167,7 +174,7 @@ class Engine:
         """Takes the steps `start` to `stop` of an epoch.
 
         Args:
-            order: Indices of the examples [examples] in the order of the epoch.
+            order: Places among the chosen images [examples] in the order of the epoch.
             learning_rates: Rate of each step of the epoch [steps_per_epoch].
             momenta: Momentum of each step [steps_per_epoch]; None where the optimizer has none that can change.
             noise_seed: Seeds the noise layers, below 2^32.
@@ -178,7 +185,7 @@ class Engine:
         Returns:
             The records of these steps.
         """
-        whole = self._whole_steps * self.batch_size
+        whole, order = self._whole_steps * self.batch_size, self._chosen[order]
         rates = tf.constant(learning_rates, tf.float32)
         momentum = tf.constant(np.zeros_like(learning_rates) if momenta is None else momenta, tf.float32)
         seed, first = tf.constant(noise_seed, tf.uint32), tf.constant(first_step, tf.uint32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from dtrain.keras_objects import TrainedScalar
 from dtrain.spec import Experiment
-from dtrain.techniques.networks import ConvNetwork
+from dtrain.techniques.networks import ConvNetwork, DenseNetwork
 from dtrain.techniques.normalizations import NormalizationTechnique
 from dtrain.techniques.regularizers import Noise, Penalty, WeightConstraint
 from dtrain.techniques.technique import LayerSite
@@ -39,6 +39,26 @@ def output_kind(experiment: Experiment, classes: int) -> Output:
     if chosen == "auto":
         return "sigmoid" if classes == 2 else "softmax"
     return chosen
+
+
+def build_top(
+    signal: keras.KerasTensor, experiment: Experiment, layers_below: int, classes: int, seed: int
+) -> keras.KerasTensor:
+    """Stacks the upper part of a dense network, output included, on layers that are there already.
+
+    Args:
+        signal: What comes out of these layers [batch, values].
+        experiment: The experiment; its network counts the layers below too.
+        layers_below: How many of the network's hidden layers they stand for.
+        classes: Classes to tell apart.
+        seed: Seeds the initializers of the new layers.
+
+    Returns:
+        Probabilities, as those of `build_model`.
+    """
+    assert isinstance(experiment.network, DenseNetwork)
+    builder, sizes = _Builder(experiment, seed, convolutional=False, layer=layers_below), experiment.network.sizes
+    return builder.build_top(signal, sizes[layers_below:], classes)
 
 
 @dataclass
@@ -80,6 +100,9 @@ class _Builder:
         else:
             signal = self._hidden(signal, network.sizes, (False,) * len(network.sizes), residual=network.residual)
         return keras.Model(images, self._output(signal, classes), name=network.kind)
+
+    def build_top(self, signal: keras.KerasTensor, sizes: tuple[int, ...], classes: int) -> keras.KerasTensor:
+        return self._output(self._hidden(signal, sizes, (False,) * len(sizes), residual=False), classes)
 
     def _hidden(
         self, signal: keras.KerasTensor, sizes: tuple[int, ...], pooled: tuple[bool, ...], *, residual: bool

@@ -38,7 +38,7 @@ def _kinds(kind: type[DroppingLayer] = DroppingLayer) -> Iterator[type[DroppingL
         yield from _kinds(one)
 
 
-_COUNTERS: dict[type[keras.layers.Layer], type[DroppingLayer]] = {
+COUNTERS: dict[type[keras.layers.Layer], type[DroppingLayer]] = {
     type(kind(0.5, noise_index=0).stock()): kind for kind in _kinds()
 }
 """What draws from counters in place of each layer of Keras."""
@@ -197,12 +197,12 @@ def _with_active_dropout(model: keras.Model, where: str) -> keras.Model:
     def active(layer: keras.layers.Layer) -> keras.layers.Layer:
         if type(layer) not in ALWAYS_ON:
             return type(layer).from_config(layer.get_config())
-        if type(layer) not in _COUNTERS or getattr(layer, "noise_shape", None) is not None:
-            kinds = ", ".join(kind.__name__ for kind in _COUNTERS)
+        if type(layer) not in COUNTERS or getattr(layer, "noise_shape", None) is not None:
+            kinds = ", ".join(kind.__name__ for kind in COUNTERS)
             raise ModelFileError(
                 f"got {type(layer).__name__} {layer.name!r}; expected one of {kinds}, without noise_shape", where=where
             )
-        return _Active(_COUNTERS[type(layer)](layer.rate, noise_index=next(numbers), name=layer.name))
+        return _Active(COUNTERS[type(layer)](layer.rate, noise_index=next(numbers), name=layer.name))
 
     return _copied(model, active)
 

@@ -34,7 +34,8 @@ State = Literal["created", "running", "completed", "interrupted", "diverged", "f
 
 CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
 CONFUSION, MISTAKES, EVALUATION, MC_PREDICT = "confusion.png", "mistakes.png", "evaluation.json", "mc_predict.json"
-WITHOUT_MODEL = (RATES, MC_PREDICT)
+TRANSFER = "transfer.json"
+WITHOUT_MODEL = (RATES, MC_PREDICT, TRANSFER)
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
 
@@ -178,6 +179,10 @@ class RunFolder:
     def seed_folder(self, seed: int) -> RunFolder:
         """Makes the folder of one seed; a RunConflictError if it exists."""
         return _make_folder(self.path / f"seed-{seed}")
+
+    def arm_folder(self, arm: str) -> RunFolder:
+        """Makes the folder of one arm of a transfer experiment, which holds those of its seeds."""
+        return _make_folder(self.path / arm)
 
     def seed_folders(self) -> list[RunFolder]:
         """Returns the folders of all seeds, by seed."""

@@ -147,6 +147,9 @@ class Session:
         self._seconds[name] = round(time.perf_counter() - began, 3)
 
     def _check_fit(self, experiment: Experiment) -> None:
+        if experiment.transfer:
+            hint = "reuse a base with `dtrain transfer --base MODEL CONFIG`, or leave the section out"
+            raise ConfigError("got a section; expected none, for a network of its own", where="transfer", hint=hint)
         found = fit_contradictions(
             experiment,
             train=len(self.data.train.labels),

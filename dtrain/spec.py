@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from dtrain.staging import Transfer
 from dtrain.techniques.activations import Activation
 from dtrain.techniques.combinations import input_contradictions, technique_contradictions
 from dtrain.techniques.initializers import Initializer
@@ -180,6 +181,7 @@ class Experiment(Section):
     schedule: Schedule
     regularizer: Regularizers
     training: Training
+    transfer: Transfer | None = None
     seed: int = Field(ge=0, le=LARGEST_SEED, description="first weights, order of the images and noise follow from it")
 
     @model_validator(mode="before")

@@ -65,10 +65,17 @@ class Trainer:
         engine: The compiled epoch, at its first weights.
         evaluator: The compiled forward pass of the same model.
         observer: Told how training goes on.
+        epochs_before: Epochs of earlier stages, so that orders and noise go on from theirs.
     """
 
     def __init__(
-        self, experiment: Experiment, data: Data, engine: Engine, evaluator: Evaluator, observer: Observer
+        self,
+        experiment: Experiment,
+        data: Data,
+        engine: Engine,
+        evaluator: Evaluator,
+        observer: Observer,
+        epochs_before: int = 0,
     ) -> None:
         self._experiment, self._data, self._observer = experiment, data, observer
         self._engine, self._evaluator = engine, evaluator
@@ -79,6 +86,7 @@ class Trainer:
             self.steps_per_epoch, training.scheduled_epochs, optimizer.learning_rate, optimizer.cycled_momentum
         )
         self._noise_seed = noise_seed(experiment.seed)
+        self._epochs_before = epochs_before
         self._plateau = Plateau()
         self._patience = Patience(training.early_stopping)
         self._ended: list[EpochMetrics] = []
@@ -143,7 +151,7 @@ class Trainer:
 
     def _train_epoch(self, epoch: int) -> EpochMetrics:
         first = epoch * self.steps_per_epoch
-        order = epoch_order(self._experiment.seed, epoch, self._engine.examples)
+        order = epoch_order(self._experiment.seed, self._epochs_before + epoch, self._engine.examples)
         for start, stop in self._chunks(first):
             # what was trained before an interruption is not trained again
             left = max(start, self._log.step - first)
@@ -188,7 +196,8 @@ class Trainer:
         numbers = np.minimum(np.arange(first, first + self.steps_per_epoch), self.plan.total_steps - 1)
         rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
         momenta = self._schedule.momenta(numbers, self.plan)
-        records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
+        first_noise = first + self._epochs_before * self.steps_per_epoch
+        records = self._engine.train(order, rates, momenta, self._noise_seed, first_noise, start, stop)
         self._log.append(
             {
                 "loss": records.loss,

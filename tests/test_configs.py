@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.config import load_experiment
+from dtrain.config import load_experiment, parse_experiment
+from dtrain.workflows.transfer_source import TASK_B
+from tests.benchmarks.stories import COMMAND
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -20,5 +22,11 @@ def test_there_are_configs() -> None:
 def test_a_config_is_right_and_opens_with_its_command_and_its_measured_result(path: Path) -> None:
     load_experiment(path)
     command, result, *_ = path.read_text().splitlines()
-    assert command == f"# dtrain run configs/{path.name}"
+    found = COMMAND.fullmatch(command)
+    assert found and f" configs/{path.name}" in command
+    assert not found["base"] or CONFIGS[0].with_name(f"{found['base']}.yaml") in CONFIGS
     assert re.fullmatch(r"# Test accuracy 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\): mean .* of 6 seeds from 42.*", result)
+
+
+def test_the_file_of_task_b_is_what_the_bare_command_does() -> None:
+    assert load_experiment(CONFIGS[0].with_name("transfer_task_b.yaml")) == parse_experiment(TASK_B, "task B")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtrain.bases.files import read_model_file, run_behind
+from dtrain.bases.files import ModelFile, read_model_file, run_behind
 
 if TYPE_CHECKING:
     import keras
+
+    from dtrain.bases.architecture import Architecture
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +20,7 @@ class Base:
     """A trained model to build on.
 
     Args:
+        architecture: Its layers as plans, to build others like them.
         model: From scaled images to the model's outputs; of stock Keras layers, uncompiled, without penalties.
         path: The file.
         digest: SHA-256 of the bytes that were checked and loaded.
@@ -27,6 +30,7 @@ class Base:
             were scaled.
     """
 
+    architecture: Architecture
     model: keras.Model
     path: Path
     digest: str
@@ -47,16 +51,29 @@ def load_base(path: Path) -> Base:
     Raises:
         ModelFileError: The file is missing, damaged, no model, unsafe or too large; the message names the layer.
     """
-    file = read_model_file(path)
+    return load_model_file(read_model_file(path))
+
+
+def load_model_file(file: ModelFile) -> Base:
+    """Loads a model from bytes that have been read already, so that their kind is known before TensorFlow starts.
+
+    Args:
+        file: The bytes.
+
+    Raises:
+        ModelFileError: As `load_base` does.
+    """
     run = run_behind(file.path)
     from dtrain.bases.architecture import read_architecture
     from dtrain.bases.building import build
     from dtrain.bases.contents import read_contents
 
     contents = read_contents(file)
-    model = build(read_architecture(contents.configuration, file.path), contents, file.path)
+    architecture = read_architecture(contents.configuration, file.path)
+    model = build(architecture, contents, file.path)
     outputs = model.output_shape[-1]
     return Base(
+        architecture=architecture,
         model=model,
         path=file.path,
         digest=hashlib.sha256(file.content).hexdigest(),

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -72,15 +73,21 @@ def _bounded(signal: keras.KerasTensor, name: str, path: Path) -> keras.KerasTen
 
 def _apply(plan: LayerPlan, signals: list[keras.KerasTensor], path: Path) -> keras.KerasTensor:
     try:
-        return _layer(plan)(signals if len(signals) > 1 else signals[0])
+        return build_layer(plan)(signals if len(signals) > 1 else signals[0])
     except (TypeError, ValueError, KeyError, IndexError, OverflowError, tf.errors.OpError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelFileError(f"layer {plan.name!r} ({plan.kind}): {reason[:200]}", where=str(path)) from None
 
 
-def _layer(plan: LayerPlan) -> keras.layers.Layer:
-    options = {key: _layer(one) if isinstance(one, LayerPlan) else one for key, one in plan.options.items()}
-    return getattr(keras.layers, plan.kind)(name=plan.name, **options)
+def build_layer(plan: LayerPlan, **more: Any) -> keras.layers.Layer:
+    """Returns a layer of Keras.
+
+    Args:
+        plan: Its class and arguments.
+        more: Further arguments, which a file has no say in.
+    """
+    options = {key: build_layer(one) if isinstance(one, LayerPlan) else one for key, one in plan.options.items()}
+    return getattr(keras.layers, plan.kind)(name=plan.name, **options, **more)
 
 
 def _match(sketch: keras.Model, contents: Contents, path: Path) -> list[tuple[str, StoredLayer]]:

@@ -59,6 +59,9 @@ def run_behind(path: Path) -> dict[str, Any] | None:
     except DtrainError:
         return None
     dataset = experiment.dataset.model_dump(mode="json")
+    if experiment.transfer and dataset["scaling"] == "standardize":
+        # mean and deviation were those of its own base's images
+        return None
     return {"kind": dataset["scaling"], "dataset": dataset}
 
 

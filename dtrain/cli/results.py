@@ -17,8 +17,14 @@ def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Jso
     """Show a run, also while it is still going on."""
     from dtrain.display.console import publish
     from dtrain.display.results import describe_run_report, describe_seeds_report
+    from dtrain.display.transfer import describe_transfer
     from dtrain.workflows.show import RunReport, show
+    from dtrain.workflows.transfer_report import read_report
 
+    transferred = read_report(runs_dir, run)
+    if transferred is not None:
+        publish(transferred, describe_transfer, as_json=as_json)
+        return
     report = show(runs_dir, run)
     if isinstance(report, RunReport):
         publish(report, describe_run_report, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The commands that train: `run`, `resume` and `lr-find`."""
+"""The commands that train: `run`, `resume`, `lr-find` and `transfer`."""
 
 from __future__ import annotations
 
@@ -139,3 +139,56 @@ def lr_find_command(
         options = RunOptions(runs_dir, name, stem_of(config), device, data_dir)
         report = lr_find(experiment, search, options, observer, write=write, verify=verify)
     publish(report, describe_rates, as_json=as_json)
+
+
+@commands.command("transfer")
+def transfer_command(
+    base: Annotated[Path, typer.Option(metavar="MODEL|RUN", help="An .h5 or .keras file, or a run folder.")],
+    configuration: Configuration = None,
+    reuse: Annotated[str | None, typer.Option(help="Hidden layers to keep: all, how many, or the last's name.")] = None,
+    hidden: Annotated[
+        str | None, typer.Option(metavar="LIST", help="New hidden layers on top, such as '[50]'.")
+    ] = None,
+    unfreeze: Annotated[str | None, typer.Option(help="Kept layers to train: all, how many, or gradual.")] = None,
+    frozen_epochs: Annotated[str | None, typer.Option(help="Epochs of new layers alone.")] = None,
+    frozen_learning_rate: Annotated[str | None, typer.Option(help="Their rate.")] = None,
+    unfrozen_epochs: Annotated[str | None, typer.Option(help="Epochs after them.")] = None,
+    unfrozen_learning_rate: Annotated[str | None, typer.Option(help="Their rate.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 6,
+    controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Train the controls too.")] = True,
+    runs_dir: RunsDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Reuse the layers of a trained model for another task, and say whether that helped."""
+    from dtrain.display.console import publish
+    from dtrain.display.progress import progress
+
+    fields = {
+        "reuse": reuse,
+        "hidden": hidden,
+        "unfreeze": unfreeze,
+        "frozen_epochs": frozen_epochs,
+        "frozen_learning_rate": frozen_learning_rate,
+        "unfrozen_epochs": unfrozen_epochs,
+        "unfrozen_learning_rate": unfrozen_learning_rate,
+    }
+    config, overrides = split_configuration(configuration or [])
+    overrides += [f"transfer.{key}={value}" for key, value in fields.items() if value is not None]
+    with progress(quiet=quiet) as observer:
+        observer.on_phase("checking the experiment")
+        from dtrain.display.transfer import describe_transfer
+        from dtrain.run_interface import RunOptions
+        from dtrain.workflows.transfer import transfer
+        from dtrain.workflows.transfer_source import Request, load_task
+
+        request = Request(base, seeds, controls)
+        experiment = load_task(config, overrides, data_dir, observer)
+        stem = "transfer" if config is None else stem_of(config)
+        report = transfer(experiment, request, RunOptions(runs_dir, name, stem, device, data_dir), observer)
+    publish(report, describe_transfer, as_json=as_json)
+    if report.diverged:
+        raise typer.Exit(PartialFailure.exit_code)

@@ -43,6 +43,8 @@ def _key(key: str, schema: Schema) -> Json:
         branches.insert(0, _field(inner["properties"][_holder(long, "name")]))
     if key == "dataset":
         branches.insert(0, {"enum": list(NAMED_DATASETS), "description": inner["description"]})
+    if {"type": "null"} in schema.get("anyOf", ()):
+        branches.append({"type": "null"})
     return {"description": inner["description"], "anyOf": branches} if len(branches) > 1 else branches[0]
 
 

@@ -120,7 +120,7 @@ def train_seeds(
         message = f"all {len(experiments)} seeds diverged; seed {experiments[0].seed}: {diverged[0]}"
         raise DivergedError(message, where=str(parent.path), hint=diverged[0].problems[0].hint)
     result = summarise_seeds(parent.path, tuple(runs), len(diverged))
-    parent.write_summary(_without_folders(result))
+    parent.write_summary(without_folders(result))
     return result
 
 
@@ -161,8 +161,8 @@ def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) ->
     return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)
 
 
-def _without_folders(result: SeedsResult) -> dict[str, object]:
-    """The summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
+def without_folders(result: SeedsResult) -> dict[str, object]:
+    """Returns the summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
     summary = asdict(result)
     del summary["folder"]
     summary["runs"] = [{key: value for key, value in one.items() if key != "folder"} for one in summary["runs"]]

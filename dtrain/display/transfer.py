@@ -1,0 +1,98 @@
+"""What a transfer experiment says, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dtrain.display.console import Sentence, literal
+from dtrain.display.tables import duration, percent, percent_interval
+from dtrain.quoting import printable
+from dtrain.staging import Stage
+from dtrain.statistics import Interval
+
+if TYPE_CHECKING:
+    from dtrain.workflows.transfer_report import TransferReport
+
+
+def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
+    """Yields what was reused and how it was trained, each arm, the differences and the verdict."""
+    dropped = f", dropped: {_names(report.dropped)}" if report.dropped else ""
+    new = f", new: {', '.join(map(str, report.hidden))} units" if report.hidden else ""
+    classes = " and ".join(map(printable, report.class_names)) if len(report.class_names) == 2 else ""
+    task = classes or f"{len(report.class_names)} classes"
+    yield Text(f"base {printable(report.base)}, reused: {_names(report.reused)}{dropped}{new}")
+    yield Text(
+        f"task {printable(report.dataset)}: {task}, {report.labelled:,} labelled images for each of "
+        f"{len(report.seeds)} seeds, {report.test_images:,} test images"
+    )
+    known = "as for the base" if report.scaling_known else "assumed"
+    yield Text(f"images scaled: {report.scaling} ({known})")
+    for arm in report.arms:
+        if arm.name != "random":
+            yield Text(f"{arm.words}: {'; '.join(map(_stage, arm.stages))}")
+    yield Text()
+    yield _arms(report)
+    if report.contrasts:
+        yield Text()
+        yield _contrasts(report)
+        yield Text("95% intervals over seeds, which vary labelled images, first weights and order; paired by seed.")
+    yield Text()
+    models = ", ".join(f"model.{one}" for one in report.saved)
+    of_first = f"; {models} of the first seed" if models else ""
+    yield f"metrics, picture and report {literal(report.folder)}{of_first}"
+    yield Text(f"{len(report.arms) * len(report.seeds)} trainings in {duration(report.seconds)}")
+    yield Sentence(report.verdict, "verdict", "bold")
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(map(printable, names))
+
+
+def _stage(stage: Stage) -> str:
+    epochs = f"{stage.epochs} epoch{'s' if stage.epochs > 1 else ''}"
+    return f"{epochs} {'' if stage.name == 'scratch' else stage.name + ' '}at {stage.learning_rate:g}"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(headings[0])
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _arms(report: TransferReport) -> Table:
+    table = _table("", "test accuracy", "95% interval", "lowest", "highest")
+    for arm in report.arms:
+        measured = [one for one in arm.accuracies if one is not None]
+        if arm.mean is None:
+            table.add_row(arm.words, "diverged")
+            continue
+        interval = percent_interval(arm.interval) if arm.interval else ""
+        table.add_row(arm.words, percent(arm.mean), interval, percent(min(measured)), percent(max(measured)))
+    return table
+
+
+def _contrasts(report: TransferReport) -> Table:
+    words = {arm.name: arm.words for arm in report.arms}
+    table = _table("reused layers minus", "points", "paired t interval", "sign-flip p", "t test p")
+    for one in report.contrasts:
+        difference = one.difference
+        t_probability = "" if difference.t_probability is None else f"{difference.t_probability:.2g}"
+        table.add_row(
+            words[one.control],
+            f"{100 * difference.mean:+.2f}",
+            _points(difference.interval),
+            f"{difference.exact_probability:.2g}",
+            t_probability,
+        )
+    return table
+
+
+def _points(interval: Interval | None) -> str:
+    return f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""

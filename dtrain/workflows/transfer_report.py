@@ -1,0 +1,202 @@
+"""What an experiment with a base says: every arm over its seeds, the differences between them, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from dtrain.errors import RunConflictError
+from dtrain.ownership import STATES_IN_WORDS, current_status
+from dtrain.power import seeds_needed
+from dtrain.runs import TRANSFER, RunFolder
+from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
+from dtrain.staging import Arm, Stage
+from dtrain.statistics import Interval, mean_interval
+from dtrain.storage import read_json
+
+ARMS: dict[Arm, str] = {
+    "transfer": "reused layers",
+    "scratch": "the same network from scratch",
+    "random": "random layers, the same stages",
+}
+"""Every arm, the controls behind the first, in words."""
+IN_WORDS: dict[Verdict, str] = {
+    "better": "helps",
+    "worse": "hurts",
+    "no evidence": "gives no evidence that it helps or hurts",
+}
+
+
+@dataclass(frozen=True)
+class ArmReport:
+    """One arm over all seeds.
+
+    Args:
+        name: ``transfer``, or a control: ``scratch`` or ``random``.
+        words: What it is.
+        stages: What was trained, and how.
+        accuracies: Test accuracy of each seed; None where it diverged.
+        mean: Over the seeds that did not diverge; None where all did.
+        interval: Student's 95% interval of the mean; None with fewer than two seeds.
+    """
+
+    name: Arm
+    words: str
+    stages: tuple[Stage, ...]
+    accuracies: tuple[float | None, ...]
+    mean: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Reused layers beside a control, seed by seed.
+
+    Args:
+        control: The control.
+        difference: Reused minus control, in test accuracy.
+        verdict: What that says of reuse; each control answers a question of its own, so no probability is corrected.
+        seeds_needed: How many would see the observed difference in four of five cases; None where over a thousand.
+    """
+
+    control: Arm
+    difference: Difference
+    verdict: Verdict
+    seeds_needed: int | None
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """What an experiment with a base says.
+
+    Args:
+        folder: The folder with models, metrics, picture and this report.
+        base: The name of the base.
+        digest: SHA-256 of its bytes.
+        reused: Its hidden layers that were kept.
+        dropped: Its hidden layers that were not.
+        hidden: Units of new hidden layers.
+        scaling: How images were scaled.
+        scaling_known: Whether the base said so.
+        dataset: The name of the data set.
+        class_names: What was told apart.
+        labelled: Labelled images of each seed.
+        test_images: Images that accuracy was measured on.
+        seeds: All seeds.
+        arms: Every arm, reused layers first.
+        contrasts: Reused layers beside each control; empty where there are none, or fewer than two seeds.
+        verdict: The same in words.
+        diverged: Trainings that diverged.
+        seconds: Duration of all trainings, compiling included.
+        engine: ``graph`` or ``xla``.
+        saved: Formats that the model of the first seed is saved in.
+    """
+
+    folder: Path
+    base: str
+    digest: str
+    reused: tuple[str, ...]
+    dropped: tuple[str, ...]
+    hidden: tuple[int, ...]
+    scaling: str
+    scaling_known: bool
+    dataset: str
+    class_names: tuple[str, ...]
+    labelled: int
+    test_images: int
+    seeds: tuple[int, ...]
+    arms: tuple[ArmReport, ...]
+    contrasts: tuple[Contrast, ...]
+    verdict: str
+    diverged: int
+    seconds: float
+    engine: str
+    saved: tuple[str, ...]
+
+
+Accuracies = Mapping[Arm, Mapping[int, float]]
+"""Test accuracy of each seed of each arm; a seed that diverged is left out."""
+
+
+_REPORT = TypeAdapter(TransferReport)
+
+
+def read_report(runs_dir: Path, run: str | None) -> TransferReport | None:
+    """Returns the report of the experiment that a user means; None where it is no transfer experiment.
+
+    Args:
+        runs_dir: Folder of all run folders.
+        run: Name or path; None for the latest run, which is none.
+
+    Raises:
+        RunConflictError: It has not ended, or is damaged.
+    """
+    for path in (runs_dir / run, Path(run)) if run is not None else ():
+        if (path / TRANSFER).is_file():
+            return _read(RunFolder(path))
+    return None
+
+
+def _read(folder: RunFolder) -> TransferReport:
+    state = current_status(folder).state
+    if state != "completed":
+        hint = f"an arm can be shown alone: dtrain show {folder.path / 'transfer'}"
+        raise RunConflictError(f"the experiment {STATES_IN_WORDS[state]}", where=str(folder.path), hint=hint)
+    try:
+        return _REPORT.validate_python(read_json(folder.path / TRANSFER) | {"folder": folder.path})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        message = f"{TRANSFER} is damaged at {where}: {first['msg']}"
+        raise RunConflictError(message, where=str(folder.path)) from error
+
+
+def contrasts(accuracies: Accuracies) -> tuple[Contrast, ...]:
+    """Returns reused layers beside each control, over the seeds that neither lost."""
+    found, reused = [], accuracies["transfer"]
+    for name, control in accuracies.items():
+        seeds = sorted(reused.keys() & control.keys())
+        if name != "transfer" and len(seeds) > 1:
+            difference = paired_difference([reused[seed] for seed in seeds], [control[seed] for seed in seeds])
+            verdict = verdict_on(difference.mean, difference.probability)
+            found.append(Contrast(name, difference, verdict, seeds_needed(difference)))
+    return tuple(found)
+
+
+def arm_report(name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], one: Mapping[int, float]) -> ArmReport:
+    """Returns what an arm says.
+
+    Args:
+        name: The arm.
+        stages: What was trained, and how.
+        seeds: All seeds.
+        one: Test accuracy of each seed that did not diverge.
+    """
+    mean, interval = mean_interval(list(one.values())) if one else (None, None)
+    return ArmReport(name, ARMS[name], stages, tuple(one.get(seed) for seed in seeds), mean, interval)
+
+
+def verdict_in_words(found: tuple[Contrast, ...], seeds: int) -> str:
+    """Returns what the probabilities say of reuse.
+
+    Args:
+        found: Reused layers beside each control.
+        seeds: How many seeds there were.
+    """
+    if not found:
+        return (
+            "one seed cannot say what reuse did"
+            if seeds == 1
+            else "nothing to compare with: nobody knows what reuse did"
+        )
+    return "; ".join(map(_in_words, found))
+
+
+def _in_words(one: Contrast) -> str:
+    numbers = f"{100 * one.difference.mean:+.2f} points, p = {one.difference.probability:.2g}"
+    if one.verdict == "no evidence" and one.seeds_needed:
+        numbers += f"; seeds to see such a difference: about {one.seeds_needed}"
+    return f"beside {ARMS[one.control]}, reuse {IN_WORDS[one.verdict]} ({numbers})"

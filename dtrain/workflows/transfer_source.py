@@ -1,0 +1,167 @@
+"""What `dtrain transfer` works on: a base, the labelled images of another task, and the scaling that the base knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dtrain import backend
+from dtrain.bases import load_model_file
+from dtrain.bases.files import read_model_file
+from dtrain.config import load_experiment, parse_experiment
+from dtrain.data.prepare import Data, Scaling, prepare
+from dtrain.data.scaling import fit_scaling
+from dtrain.data.sources import load_images, locate
+from dtrain.errors import ConfigError, Problem, UsageError
+from dtrain.run_interface import RunObserver, RunOptions
+from dtrain.spec import LARGEST_SEED, Dataset, Experiment, fit_contradictions
+from dtrain.staging import Transfer
+
+if TYPE_CHECKING:
+    from dtrain.bases import Base
+
+TASK_B = """\
+dataset: {name: fashion_mnist, classes: [5, 6], train_limit: 200, scaling: unit}
+optimizer: {kind: sgd, learning_rate: 0.03}
+schedule: constant
+regularizer: []
+training: {batch_size: 32, early_stopping: null}
+transfer: {reuse: all, frozen_epochs: 4, unfrozen_epochs: 16}
+"""
+"""The lesson's task B, sandal against shirt with 200 labels, which stands where no experiment is given."""
+FULL, SAMPLE = "fashion_mnist", "fashion_mnist_sample"
+SCALINGS = {
+    "unit": "pixels from 0 to 1",
+    "standardize": "mean 0 and deviation 1 of each pixel",
+    "none": "pixels as they are",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Args:
+        base: The model file or run folder to reuse layers of.
+        seeds: How many seeds, from the experiment's own upwards.
+        controls: Whether to train the controls too.
+
+    Raises:
+        UsageError: There are no seeds.
+    """
+
+    base: Path
+    seeds: int = 6
+    controls: bool = True
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A base and a task.
+
+    Args:
+        base: The base.
+        experiment: The task, with nothing left to choose but the compiler.
+        data: Its data; the training part holds all images that a seed may choose its labelled ones from.
+        backend: What it all runs on.
+    """
+
+    base: Base
+    experiment: Experiment
+    data: Data
+    backend: backend.Backend
+
+
+def load_task(
+    config: Path | None, overrides: Sequence[str], data_dir: Path | None, observer: RunObserver
+) -> Experiment:
+    """Returns the experiment of a file, or task B where none is given.
+
+    Args:
+        config: The file; None for task B, on the bundled sample where the full data set is nowhere.
+        overrides: ``key.path=value``.
+        data_dir: Folder to look for full data sets in first.
+        observer: Told which images are used.
+
+    Raises:
+        ConfigError: Everything that is wrong with it.
+    """
+    if config is not None:
+        return load_experiment(config, overrides)
+    experiment = parse_experiment(TASK_B, "task B", overrides)
+    chosen = any(one.startswith(("dataset=", "dataset.name=")) for one in overrides)
+    if chosen or not all(place.missing for place in locate(FULL, data_dir)):
+        return experiment
+    observer.on_warning(
+        f"{FULL} is not on this machine; the bundled {SAMPLE} is used: fewer test images, wider intervals; "
+        f"to get it: `dtrain data fetch {FULL}`"
+    )
+    return parse_experiment(TASK_B, "task B", [*overrides, f"dataset.name={SAMPLE}"])
+
+
+def find_source(experiment: Experiment, request: Request, options: RunOptions, observer: RunObserver) -> Source:
+    """Returns base and task, checked against each other.
+
+    Raises:
+        ConfigError: The task does not fit its data.
+        ModelFileError: The base is missing, unsafe, damaged or takes other images.
+        DtrainError: Data or environment do not allow it.
+    """
+    if experiment.seed + request.seeds > LARGEST_SEED + 1:
+        message = f"got {request.seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
+        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+    backend.check_device(options.device)
+    file = read_model_file(request.base)
+    section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
+    experiment = experiment.model_copy(update={"transfer": section})
+    observer.on_phase(f"reading {experiment.dataset.name}")
+    data = _pool(experiment, options, observer)
+    observer.on_phase("starting TensorFlow")
+    started = backend.start(options.device)
+    from dtrain.surgery.cutting import check_inputs
+
+    base = load_model_file(file)
+    check_inputs(base, data.image_shape)
+    scaling, kind = _scaling(base, experiment, data, options, observer)
+    dataset = experiment.dataset.model_copy(update={"scaling": kind})
+    for text in (*experiment.notices(), *data.warnings):
+        observer.on_warning(text)
+    return Source(base, experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling), started)
+
+
+def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Data:
+    """Returns the data with every training image that there is, after all checks with the images of one seed."""
+    dataset = experiment.dataset
+    images = load_images(dataset.name, options.data_dir, observer.on_download)
+    limited = prepare(dataset, images)
+    labelled, classes = len(limited.train.labels), len(limited.class_names)
+    found = fit_contradictions(experiment, train=labelled, image_shape=limited.image_shape, classes=classes)
+    if found:
+        raise ConfigError([Problem(one.message, ".".join(map(str, one.path)), one.hint) for one in found])
+    return prepare(dataset.model_copy(update={"train_limit": None}), images)
+
+
+def _scaling(
+    base: Base, experiment: Experiment, data: Data, options: RunOptions, observer: RunObserver
+) -> tuple[Scaling, str]:
+    """Returns what scales images for the base: as in its own training, where that is known."""
+    chosen = experiment.dataset.scaling
+    if base.scaling is None:
+        others = " or ".join(f"dataset.scaling={kind}" for kind in SCALINGS if kind != chosen)
+        observer.on_warning(
+            f"{base.path.name} does not say how its images were scaled; assumed {chosen} ({SCALINGS[chosen]}); "
+            f"if it was another way: {others}"
+        )
+        return data.scaling, chosen
+    kind = base.scaling["kind"]
+    if kind != "standardize":
+        return fit_scaling(kind, data.train.images), kind
+    dataset = Dataset.model_validate(base.scaling["dataset"])
+    observer.on_phase(f"reading {dataset.name}, which the base was trained on")
+    return prepare(dataset, load_images(dataset.name, options.data_dir, observer.on_download)).scaling, kind

@@ -1,0 +1,86 @@
+"""What people read of a transfer experiment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from dtrain.display.transfer import describe_transfer
+from dtrain.significance import Difference
+from dtrain.staging import Stage
+from dtrain.statistics import Interval
+from dtrain.workflows.transfer_report import ArmReport, Contrast, TransferReport
+
+STAGES = (Stage("frozen", 0, 4, 0.03), Stage("unfrozen", 2, 1, 0.003))
+DIFFERENCE = Difference(0.01, Interval(0.002, 0.018), True, 0.01, 0.041, 0.0625, 64, True, 0.0625, "exact")
+REPORT = TransferReport(
+    folder=Path("runs/transfer-1"),
+    base="a[red].h5",
+    digest="0",
+    reused=("low", "middle"),
+    dropped=("high",),
+    hidden=(50,),
+    scaling="unit",
+    scaling_known=False,
+    dataset="fashion_mnist",
+    class_names=("Sandal", "Shirt"),
+    labelled=200,
+    test_images=2000,
+    seeds=(42, 43),
+    arms=(
+        ArmReport("transfer", "reused layers", STAGES, (0.98, 0.97), 0.975, Interval(0.9, 0.99)),
+        ArmReport("scratch", "from scratch", (Stage("scratch", 2, 5, 0.03),), (0.96, None), 0.96, None),
+        ArmReport("random", "random layers", STAGES, (None, None), None, None),
+    ),
+    contrasts=(Contrast("scratch", DIFFERENCE, "no evidence", 12),),
+    verdict="reuse helps",
+    diverged=3,
+    seconds=21.4,
+    engine="xla",
+    saved=("keras",),
+)
+
+
+def shown(report: TransferReport, width: int = 80) -> list[str]:
+    console = Console(width=width, record=True, file=StringIO())
+    for part in describe_transfer(report):
+        console.print(part, soft_wrap=isinstance(part, str), markup=False)
+    return [" ".join(line.split()) for line in console.export_text().splitlines()]
+
+
+def test_what_was_reused_how_it_was_trained_and_what_came_of_it() -> None:
+    assert shown(REPORT, 120) == [
+        "base a[red].h5, reused: low, middle, dropped: high, new: 50 units",
+        "task fashion_mnist: Sandal and Shirt, 200 labelled images for each of 2 seeds, 2,000 test images",
+        "images scaled: unit (assumed)",
+        "reused layers: 4 epochs frozen at 0.03; 1 epoch unfrozen at 0.003",
+        "from scratch: 5 epochs at 0.03",
+        "",
+        "test accuracy 95% interval lowest highest",
+        "reused layers 97.50% 90.00 to 99.00 97.00% 98.00%",
+        "from scratch 96.00% 96.00% 96.00%",
+        "random layers diverged",
+        "",
+        "reused layers minus points paired t interval sign-flip p t test p",
+        "from scratch +1.00 +0.20 to +1.80 0.062 0.041",
+        "95% intervals over seeds, which vary labelled images, first weights and order; paired by seed.",
+        "",
+        "metrics, picture and report runs/transfer-1; model.keras of the first seed",
+        "6 trainings in 21 s",
+        "verdict: reuse helps",
+    ]
+
+
+def test_without_controls_there_is_no_table_of_differences() -> None:
+    alone = replace(REPORT, arms=REPORT.arms[:1], contrasts=(), dropped=(), hidden=(), class_names=("a", "b", "c"))
+    said = shown(alone)
+    assert said[0] == "base a[red].h5, reused: low, middle"
+    assert "3 classes" in said[1]
+    assert not any("minus" in line for line in said)
+
+
+def test_every_line_of_the_tables_fits_80_columns() -> None:
+    assert max(map(len, shown(REPORT, 80))) <= 80

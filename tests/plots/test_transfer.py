@@ -1,0 +1,46 @@
+"""The picture of the arms holds every seed, and the interval of each mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+
+from dtrain.plots.transfer import arms_figure, plot_arms
+from dtrain.statistics import Interval
+from dtrain.workflows.transfer_report import ArmReport
+
+ARMS = (
+    ArmReport("transfer", "reused $layers", (), (0.9, 0.9, 0.92), 0.907, Interval(0.88, 0.93)),
+    ArmReport("scratch", "from [red]scratch", (), (0.8, None, 0.85), 0.825, None),
+    ArmReport("random", "diverged", (), (None, None, None), None, None),
+)
+
+
+def test_every_seed_has_a_dot_that_no_other_hides() -> None:
+    (axes,) = arms_figure(ARMS, (1, 2, 3), "$title_{").axes
+    dots = [one.get_offsets() for one in axes.collections if isinstance(one, PathCollection)]
+    first = np.asarray(dots[0])
+    assert first[:, 0].tolist() == [90, 90, 92]
+    assert len({tuple(dot) for dot in first.tolist()}) == 3
+    assert np.isnan(np.asarray(dots[1])[:, 0]).tolist() == [False, True, False]
+
+
+def test_intervals_stand_where_they_are_known() -> None:
+    (axes,) = arms_figure(ARMS, (1, 2, 3), "title").axes
+    bars = [one.get_segments()[0][:, 0].tolist() for one in axes.collections if isinstance(one, LineCollection)]
+    assert bars == [pytest.approx([88, 93]), pytest.approx([82.5, 82.5])]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_file_is_a_picture(count: int, tmp_path: Path) -> None:
+    plot_arms(ARMS[:count], (1, 2, 3), tmp_path / "arms.png", "title")
+    assert matplotlib.image.imread(tmp_path / "arms.png").ndim == 3
+
+
+def test_arms_are_named() -> None:
+    (axes,) = arms_figure(ARMS, (1, 2, 3), "title").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [one.words for one in ARMS]
