@@ -15,6 +15,7 @@ from dtrain.engine import Scaler
 from dtrain.keras_objects import noise
 from dtrain.losses import class_probabilities, example_losses
 from dtrain.model import Output
+from dtrain.statistics import wilson_interval
 
 BATCH = 1000
 """Images in one forward pass: large enough to be fast, small enough for convolutions to fit in memory."""
@@ -49,6 +50,28 @@ class Evaluation:
     def accuracy(self) -> float:
         """Share of the images predicted right."""
         return self.correct / len(self.labels)
+
+
+EXPLODED = 10.0
+"""A loss so many times that of guessing is no overfitting any more."""
+
+
+def failure_of(validation: Evaluation) -> str:
+    """Returns what a finite training came to nothing by, and the two likeliest fixes; empty where it did not.
+
+    Args:
+        validation: What the final model says of the validation images.
+    """
+    images, classes = len(validation.labels), validation.probabilities.shape[1]
+    chance = float(np.bincount(validation.labels).max() / images)
+    if validation.loss > EXPLODED * np.log(classes):
+        found, fix = f"validation loss {validation.loss:.3g} has exploded", "clip with optimizer.global_clipnorm=1.0"
+    elif wilson_interval(validation.correct, images).low <= chance:
+        found = f"validation accuracy {validation.accuracy:.2%} is no better than chance, {chance:.2%}"
+        fix = "if the network is deep, set normalization=batch_norm and initializer=he_normal"
+    else:
+        return ""
+    return f"{found}; lower optimizer.learning_rate tenfold, or {fix}"
 
 
 class Evaluator:

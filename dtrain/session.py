@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from dtrain.config import dump_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
 from dtrain.device_problems import shortage_explained
-from dtrain.errors import ConfigError, Problem
+from dtrain.errors import ConfigError, EnvironmentProblem, Problem
 from dtrain.recording import Recorder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
@@ -100,6 +100,7 @@ class Session:
                 evaluations = self._evaluate(evaluator)
             with self._phase("save", "saving"):
                 self._save(experiment, folder, evaluations["test"])
+            self._warn_of_failure(evaluations["validation"])
             found = self._result(experiment, folder, history, evaluations)
             result = replace(found, departures=circumstances.departures)
             self._write_summary(folder, result)
@@ -209,22 +210,32 @@ class Session:
     def _train_recorded(self, trainer: Trainer, folder: RunFolder) -> History:
         """Trains; what was measured until then is kept also where training does not end well."""
         try:
-            return trainer.train()
-        finally:
-            history = trainer.history()
-            folder.write_steps(history.steps)
-            if history.epochs:
-                self._plot(folder, history)
+            trainer.train()
+        except BaseException:
+            # what ended the training is the reason, not what can no longer be written because of it
+            with suppress(EnvironmentProblem):
+                self._keep(trainer.history(), folder)
+            raise
+        history = trainer.history()
+        self._keep(history, folder)
+        return history
 
-    def _plot(self, folder: RunFolder, history: History) -> None:
+    def _keep(self, history: History, folder: RunFolder) -> None:
         from dtrain.plots import plot_curves
 
-        metrics = [asdict(one) for one in history.epochs]
-        plot_curves(metrics, history.steps, folder.curves_path, folder.path.name)
+        folder.write_steps(history.steps)
+        if history.epochs:
+            plot_curves([asdict(one) for one in history.epochs], history.steps, folder.curves_path, folder.path.name)
 
     def _evaluate(self, evaluator: Evaluator) -> dict[str, Evaluation]:
         splits = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
         return {name: evaluator.evaluate(split) for name, split in splits.items()}
+
+    def _warn_of_failure(self, validation: Evaluation) -> None:
+        from dtrain.evaluation import failure_of
+
+        if failure := failure_of(validation):
+            self._observer.on_warning(failure)
 
     def _result(
         self, experiment: Experiment, folder: RunFolder, history: History, evaluations: dict[str, Evaluation]

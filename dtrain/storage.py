@@ -19,6 +19,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from dtrain.errors import EnvironmentProblem, RunConflictError, UsageError
+from dtrain.quoting import printable
 
 Array = npt.NDArray[Any]
 
@@ -169,7 +170,7 @@ def check_new(path: Path, where: str) -> None:
         raise UsageError(f"got {got}", where=where)
     if not path.parent.is_dir():
         message = "got a file in a folder that does not exist; expected a folder that does"
-        raise UsageError(message, where=where, hint=f"make {path.parent} first")
+        raise UsageError(message, where=where, hint=f"make {printable(str(path.parent))} first")
 
 
 def write(path: Path, content: bytes) -> None:

@@ -38,7 +38,8 @@ def test_row_67_a_network_too_large_for_this_machine(
 ) -> None:
     monkeypatch.setattr(dtrain.model, "build_model", failing(shortage))
     assert main(["run", "-q", "training.batch_size=64", "--runs-dir", str(tmp_path), "--name", "large"]) == 7
-    error, hint = capsys.readouterr().err.splitlines()
+    error, hint, going_on = capsys.readouterr().err.splitlines()
+    assert going_on.endswith(f"`dtrain resume {tmp_path / 'large'}`")
     expected = "cpu: ran out of memory with batches of 64; expected at least 0.014 GB: "
     assert error == f"error: {expected}0.0043 GB for 266,610 parameters in training, 0.0094 GB for the images"
     assert "make training.batch_size smaller than 64" in hint
