@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from dtrain.errors import EnvironmentProblem, ResumeError, RunConflictError
-from dtrain.storage import DAMAGE, Array, read_arrays, read_json, replace_folder, to_json, write_arrays, writing
+from dtrain.storage import (
+    DAMAGE,
+    Array,
+    read_arrays,
+    read_json,
+    reading,
+    replace_folder,
+    to_json,
+    write_arrays,
+    writing,
+)
 from dtrain.techniques.schedules import Plateau
 from dtrain.training_state import EpochMetrics, TrainingState
 
@@ -172,7 +182,8 @@ def _set_aside(path: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with reading(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _arrays(state: TrainingState) -> dict[str, Array]:

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from filelock import Timeout
 
 from dtrain.errors import DivergedError, DtrainError, EnvironmentProblem, RunConflictError
-from dtrain.runs import RunFolder
+from dtrain.runs import RunFolder, State
 from dtrain.storage import held_lock
 
 LOCK_SECONDS = 1.0
 """How long an owner waits for the lock, which readers take for a moment to see whether anybody has it."""
-LONG_SILENCE = 60.0
+LONG_SILENCE = 600.0
 """Seconds without a heartbeat after which a run on another machine, which cannot be asked, is given up."""
 
 STATES_IN_WORDS = {
@@ -102,18 +102,24 @@ def true_status(folder: RunFolder, **more: object) -> Iterator[None]:
     folder.write_status("running", **more)
     try:
         yield
-    except KeyboardInterrupt:
-        folder.write_status("interrupted", **more)
-        raise
-    except DivergedError as error:
-        folder.write_status("diverged", reason=str(error), **more)
-        raise
     except BaseException as error:
-        # the folder may be gone, which is then the reason
+        # the folder may be gone or the disk full, which is then not the reason
         with suppress(DtrainError):
-            folder.write_status("failed", reason=f"{type(error).__name__}: {error}", **more)
+            folder.write_status(_state_after(error), **_reason(error), **more)
         raise
     folder.write_status("completed", **more)
+
+
+def _state_after(error: BaseException) -> State:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "diverged" if isinstance(error, DivergedError) else "failed"
+
+
+def _reason(error: BaseException) -> dict[str, str]:
+    if isinstance(error, KeyboardInterrupt):
+        return {}
+    return {"reason": str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"}
 
 
 def _refuse_distant_owner(folder: RunFolder) -> None:

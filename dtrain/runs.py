@@ -121,7 +121,10 @@ class RunFolder:
 
     def keep_epochs(self, metrics: Sequence[Mapping[str, Any]]) -> None:
         """Puts the measurements of these epochs in the place of all; the durations of others go too."""
-        timing = [one for one in self._read_lines(self.path / TIMING) if one["epoch"] <= len(metrics)]
+        timing: list[dict[str, Any]] = []
+        # durations are no result: what is damaged of them is left out
+        with suppress(RunConflictError, KeyError, TypeError):
+            timing = [one for one in self._read_lines(self.path / TIMING) if one["epoch"] <= len(metrics)]
         for path, lines in ((self.path / METRICS, metrics), (self.path / TIMING, timing)):
             write(path, b"".join(map(to_json, lines)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ Array = npt.NDArray[Any]
 PROBE_BYTES = 64 * 1024
 """About what a run writes before its first epoch has ended."""
 
+LEFTOVER = re.compile(r"\.[\w-]+-\d+-[0-9a-f]{8}(\.\w+)?")
+"""The name of a file or folder that is being written."""
 DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
 """What parsing raises on bytes that are not those written; errors of JSON and UTF-8 are ValueErrors."""
 
@@ -73,6 +76,15 @@ def replace_folder(path: Path) -> Iterator[Path]:
             _flush_to_disk(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what processes that were killed had begun to write into a folder that no other process writes to."""
+    for path in folder.glob(".*") if folder.is_dir() else ():
+        if LEFTOVER.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 @contextmanager

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NoReturn
 
-from dtrain.checkpoints import Checkpoint, Circumstances, load_latest, save
+from dtrain.checkpoints import KEPT, Checkpoint, Circumstances, load_latest, save
 from dtrain.config import dump_experiment, parse_experiment
 from dtrain.config.differences import differing_settings
 from dtrain.errors import DivergedError, ResumeError, UsageError
-from dtrain.ownership import current_status, locked, true_status
+from dtrain.ownership import Status, current_status, locked, true_status
 from dtrain.run_interface import RunObserver, RunOptions, RunResult
 from dtrain.runs import CONFIG, RunFolder, find_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
+from dtrain.storage import remove_leftovers
 from dtrain.training_state import Patience
-from dtrain.workflows.run import SeedsResult, can_be_resumed, train_new, train_seeds
+from dtrain.workflows.run import SeedsResult, can_be_resumed, summarise_seeds, train_new, train_seeds
 from dtrain.workflows.show import planned_seeds, read_result
 
 
@@ -54,10 +56,12 @@ def resume(request: ResumeRequest, options: RunOptions, observer: RunObserver) -
         DtrainError: Data or environment do not allow it, or training diverged.
     """
     folder = find_run(options.runs_dir, request.run)
+    # under our own lock a dead owner would look alive
+    status = current_status(folder)
     with locked(folder):
         work = _Work(request, options, observer)
         seeds = planned_seeds(folder)
-        return work.go_on(folder) if seeds is None else work.go_on_with_seeds(folder, seeds)
+        return work.go_on(folder, status) if seeds is None else work.go_on_with_seeds(folder, seeds, status)
 
 
 @dataclass
@@ -67,52 +71,49 @@ class _Work:
     observer: RunObserver
     session: Session | None = None
 
-    def go_on(self, folder: RunFolder) -> RunResult:
+    def go_on(self, folder: RunFolder, status: Status) -> RunResult:
         """Goes on with the run of one seed."""
-        if done := self._nothing_to_do(folder):
+        if done := self._nothing_to_do(folder, status):
             self.observer.on_warning(done)
             return read_result(folder)
         found = self._found(folder)
         now = _agreed(folder, found)
-        target = _longer(now, self.request)
-        return self._train(folder, found, now, target)
+        return self._train(folder, found, now, _longer(now, self.request, completed=status.state == "completed"))
 
-    def go_on_with_seeds(self, parent: RunFolder, seeds: int) -> SeedsResult:
+    def go_on_with_seeds(self, parent: RunFolder, seeds: int, status: Status) -> SeedsResult:
         """Goes on with every seed that has not ended."""
-        now = parse_experiment(parent.read_config(), str(parent.path / CONFIG))
-        target = _longer(now, self.request)
-        if done := self._nothing_to_do(parent):
+        if self.request.epochs is not None:
+            hint = f"one seed can be: `dtrain resume {parent.path}/seed-... --epochs {self.request.epochs}`"
+            raise UsageError("got a run of several seeds, which is not made longer", where="--epochs", hint=hint)
+        whole = parse_experiment(parent.read_config(), str(parent.path / CONFIG))
+        experiments = [whole.model_copy(update={"seed": seed}) for seed in range(whole.seed, whole.seed + seeds)]
+        _check_seeds(parent, experiments)
+        if done := self._nothing_to_do(parent, status):
             self.observer.on_warning(done)
-        session = self._session(target)
+            ended = [one for one in parent.seed_folders() if current_status(one).state == "completed"]
+            return summarise_seeds(parent.path, tuple(map(read_result, ended)), seeds - len(ended))
+        session = self._session(whole)
         with can_be_resumed(parent), true_status(parent, seeds=seeds):
-            parent.write_config(dump_experiment(target))
-            return train_seeds(
-                parent,
-                [target.model_copy(update={"seed": seed}) for seed in range(now.seed, now.seed + seeds)],
-                lambda one: self._seed(session, parent, one),
-                self.observer,
-            )
+            return train_seeds(parent, experiments, lambda one: self._seed(session, parent, one), self.observer)
 
-    def _seed(self, session: Session, parent: RunFolder, target: Experiment) -> RunResult:
+    def _seed(self, session: Session, parent: RunFolder, experiment: Experiment) -> RunResult:
         """Begins with a seed, goes on with it, or takes its result."""
-        path = parent.path / f"seed-{target.seed}"
+        path = parent.path / f"seed-{experiment.seed}"
         if not path.exists():
-            return train_new(session, target, parent.seed_folder(target.seed))
+            return train_new(session, experiment, parent.seed_folder(experiment.seed))
         folder = RunFolder(path)
         if not folder.has_config():
-            folder.write_config(dump_experiment(target))
+            folder.write_config(dump_experiment(experiment))
         with locked(folder):
             status = current_status(folder)
             if status.state == "diverged":
                 raise DivergedError(status.reason)
-            found = self._found(folder)
-            now = _agreed(folder, found)
-            if status.state == "completed" and now == target:
+            if status.state == "completed":
                 return read_result(folder)
-            return self._train(folder, found, now, target)
+            found = self._found(folder)
+            return self._train(folder, found, _agreed(folder, found), experiment)
 
-    def _nothing_to_do(self, folder: RunFolder) -> str:
-        status = current_status(folder)
+    def _nothing_to_do(self, folder: RunFolder, status: Status) -> str:
         if status.state == "diverged":
             hint = f"start a new run with a change: `dtrain run {folder.path / CONFIG} optimizer.learning_rate=...`"
             raise ResumeError(f"diverged, and would again: {status.reason}", where=str(folder.path), hint=hint)
@@ -142,8 +143,14 @@ class _Work:
         session = self._session(target)
         start = found and replace(found, circumstances=self._circumstances(session, found, now, target, folder))
         _refuse_futile(start, now, target, folder)
+        if start:
+            self.observer.on_phase(f"going on from step {start.state.step:,}")
         with can_be_resumed(folder), true_status(folder):
-            if start and target != now:
+            remove_leftovers(folder.path)
+            remove_leftovers(folder.checkpoints_path)
+            # both that are kept: the one before the last is needed where the last gets damaged
+            for _ in range(KEPT if start and target != now else 0):
+                assert start
                 save(folder.checkpoints_path, start)
             folder.write_config(dump_experiment(target))
             folder.keep_epochs([asdict(one) for one in start.state.epochs] if start else [])
@@ -188,6 +195,24 @@ def _agreed(folder: RunFolder, found: Checkpoint | None) -> Experiment:
     replaced = found.circumstances.replaced_config
     if written == saved or (replaced and written == parse_experiment(replaced, str(folder.checkpoints_path))):
         return saved
+    _refuse_changed(saved, written, path)
+
+
+def _check_seeds(parent: RunFolder, experiments: Sequence[Experiment]) -> None:
+    """Refuses seeds that are not of the experiment of the folder that they are in."""
+    expected = {f"seed-{one.seed}": one for one in experiments}
+    for folder in parent.seed_folders():
+        path, one = folder.path / CONFIG, expected.get(folder.path.name)
+        if one is None:
+            message = f"holds {folder.path.name}; expected {', '.join(expected)}, as its config.yaml says"
+            raise ResumeError(message, where=str(parent.path), hint="undo what was changed in config.yaml")
+        if folder.has_config():
+            found = parse_experiment(folder.read_config(), str(path))
+            if found != one:
+                _refuse_changed(found, one, parent.path / CONFIG)
+
+
+def _refuse_changed(saved: Experiment, written: Experiment, path: Path) -> NoReturn:
     before, now = (settings | {"seed": one.seed} for settings, one in _settings_of(saved, written))
     changed = "; ".join(
         f"{key} is {now.get(key, 'gone')}, was {before.get(key, 'not there')}"
@@ -202,13 +227,16 @@ def _settings_of(*experiments: Experiment) -> Iterator[tuple[dict[str, object], 
     return zip(differing_settings(experiments), experiments, strict=True)
 
 
-def _longer(now: Experiment, request: ResumeRequest) -> Experiment:
+def _longer(now: Experiment, request: ResumeRequest, *, completed: bool) -> Experiment:
     """Returns the experiment with as many epochs as asked for, its schedule held or planned anew."""
     if request.epochs is None:
         if request.schedule:
             raise UsageError("got no --epochs; expected how long to train", where="--schedule")
         return now
     training, kind = now.training, now.schedule.kind
+    if request.epochs == training.epochs and not completed:
+        # asked for again, after an interruption
+        return now
     if request.epochs <= training.epochs:
         message = f"got {request.epochs}; expected more than the {training.epochs} epochs of the run"
         raise UsageError(message, where="--epochs")

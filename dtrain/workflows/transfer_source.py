@@ -117,7 +117,8 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
         message = f"got {request.seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
         raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
     backend.check_device(options.device)
-    file = read_model_file(request.base)
+    named = options.runs_dir / request.base
+    file = read_model_file(named if named.is_dir() and not request.base.exists() else request.base)
     section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
     experiment = experiment.model_copy(update={"transfer": section})
     observer.on_phase(f"reading {experiment.dataset.name}")

@@ -251,7 +251,7 @@ def test_row_82_a_distant_owner_counts_while_its_heart_beats(cut: Path, whole: R
 
     heard_of(timedelta(0))
     assert "on far, last heard of 0 s ago" in refused(RunConflictError, cut)
-    heard_of(timedelta(minutes=5))
+    heard_of(timedelta(minutes=15))
     assert_equal_runs(go_on(cut).folder, whole.folder)
 
 
@@ -281,7 +281,7 @@ def test_a_schedule_over_the_whole_training_is_held_or_planned_anew(cut: Path) -
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        ({"epochs": 2, "schedule": "hold"}, "got 2; expected more than the 2 epochs of the run"),
+        ({"epochs": 1, "schedule": "hold"}, "got 1; expected more than the 2 epochs of the run"),
         ({"schedule": "hold"}, "got no --epochs"),
     ],
 )
@@ -323,3 +323,53 @@ def test_seeds_go_on_where_they_were(tmp_path: Path) -> None:
     for seed in (42, 43, 44):
         assert_equal_runs(tmp_path / "seeds" / f"seed-{seed}", tmp_path / "whole" / f"seed-{seed}")
     assert RunFolder(tmp_path / "seeds").read_status()["state"] == "completed"
+
+
+@pytest.fixture(scope="module")
+def completed_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two seeds."""
+    experiment = small(training={"epochs": 1, "engine": "graph"})
+    return run_seeds(experiment, 2, RunOptions(tmp_path_factory.mktemp("runs"), "two"), Listener()).folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("learning_rate: 0.02", "learning_rate: 0.5", "optimizer.learning_rate is 0.5, was 0.02"),
+        ("seed: 42", "seed: 50", "holds seed-42; expected seed-50, seed-51"),
+    ],
+)
+def test_row_89_seeds_of_another_experiment_than_their_folder_are_left_alone(
+    old: str, new: str, said: str, completed_seeds: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(completed_seeds, tmp_path / "two"))
+    (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace(old, new))
+    assert said in refused(ResumeError, folder)
+
+
+def test_row_93_completed_seeds_have_nothing_to_do(completed_seeds: Path) -> None:
+    before, listener = contents(completed_seeds), Listener()
+    result = resume(ResumeRequest("two"), RunOptions(completed_seeds.parent), listener)
+    assert isinstance(result, SeedsResult) and len(result.runs) == 2
+    assert contents(completed_seeds) == before
+    assert "there is nothing to do" in listener.warnings[0]
+    assert "several seeds" in refused(UsageError, completed_seeds, epochs=9)
+
+
+def test_row_90_a_run_made_longer_survives_damage_to_its_latest_checkpoint(cut: Path) -> None:
+    with pytest.raises(Stopped):
+        go_on(cut, Interrupter(14), epochs=3, schedule="hold")
+    for path in sorted((cut / "checkpoints").iterdir())[-1:]:
+        (path / "manifest.json").write_text("{}")
+    assert len(RunFolder(go_on(cut, epochs=3).folder).read_metrics()) == 3
+
+
+def test_row_66_the_number_of_a_dead_process_may_be_that_of_another(cut: Path) -> None:
+    status = json.loads((cut / "status.json").read_text()) | {"state": "running", "pid": 1}
+    (cut / "status.json").write_text(json.dumps(status))
+    (cut / "timing.jsonl").write_text('{"x": 1}\n')
+    (cut / "checkpoints" / ".000009-17-00c0ffee").mkdir()
+    listener = Listener()
+    go_on(cut, listener)
+    assert "process 1 on" in listener.warnings[0]
+    assert not (cut / "checkpoints" / ".000009-17-00c0ffee").exists()
