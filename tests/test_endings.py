@@ -16,7 +16,7 @@ from dtrain.runs import RunFolder
 def test_row_58_a_run_is_whole_although_nobody_reads_its_result(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    small = ["dataset.train_limit=320", "network=[4]", "training={epochs: 2, engine: graph}"]
+    small = ["dataset.train_limit=320", "network=[16]", "schedule=constant", "training={epochs: 2, engine: graph}"]
     command = [
         sys.executable,
         "-m",
