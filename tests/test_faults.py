@@ -224,10 +224,10 @@ def test_row_86_a_folder_that_is_deleted_or_moved_under_way_is_not_made_again(
 ) -> None:
     with child(references("early stopping"), tmp_path) as process:
         wait_until(lambda: lines(tmp_path / "cut" / "metrics.jsonl") > 1, process)
-        if moved:
-            os.rename(tmp_path / "cut", tmp_path / "elsewhere")
-        else:
-            shutil.rmtree(tmp_path / "cut", ignore_errors=True)
+        # in one step: what is written while files go one by one would keep the folder
+        os.rename(tmp_path / "cut", tmp_path / "elsewhere")
+        if not moved:
+            shutil.rmtree(tmp_path / "elsewhere")
         _, said = process.communicate()
     assert process.returncode == 7, said
     assert "deleted or moved" in said
