@@ -112,9 +112,10 @@ def _name_to_dataset(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _kind(value: object) -> object:
-    """The kind that a family's entry names, however it is written."""
-    return value.get("kind") if isinstance(value, dict) else getattr(value, "kind", value)
+def _kind(value: object) -> str | None:
+    """The kind that a family's entry names, however it is written; what names none is left to its own check."""
+    named = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", value)
+    return named if isinstance(named, str) else None
 
 
 def _is_deep(network: object) -> bool:

@@ -57,3 +57,10 @@ def test_every_file_is_accepted_or_refused_with_a_place(kind: str, cases: int) -
 @CASES
 def test_every_override_is_accepted_or_refused_with_a_place(cases: int) -> None:
     check(cases, st.none() | CONTENTS["plausible"], st.lists(overrides(), min_size=1, max_size=3))
+
+
+@pytest.mark.parametrize("key", ["activation", "initializer", "network", "normalization", "optimizer", "schedule"])
+@pytest.mark.parametrize("kind", ["[]", "{}", "{a: 1}", "null", "1"])
+def test_a_kind_that_is_no_word_is_refused(key: str, kind: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}"):
+        load_experiment(None, [f"{key}.kind={kind}"])
