@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from dtrain.power import MOST_SEEDS, seeds_needed
 from dtrain.significance import (
-    FEWEST_DECISIVE_REARRANGEMENTS,
+    FEWEST_PAIRS,
+    LEVEL,
     Difference,
     McNemar,
     Verdict,
     holm,
     mcnemar,
     paired_difference,
+    smallest_sign_flip_probability,
     unpaired_difference,
     verdict_on,
 )
@@ -90,7 +92,14 @@ def comparisons_among(contestants: int) -> int:
 
 def fewest_seeds(contestants: int) -> int:
     """Returns with how many seeds the exact test can come to a verdict at all."""
-    return math.ceil(math.log2(FEWEST_DECISIVE_REARRANGEMENTS * comparisons_among(contestants)))
+    return _fewest_pairs(comparisons_among(contestants))
+
+
+def _fewest_pairs(comparisons: int) -> int:
+    pairs = FEWEST_PAIRS
+    while comparisons * smallest_sign_flip_probability(pairs) > LEVEL:
+        pairs += 1
+    return pairs
 
 
 def compare_with_best(contestants: Sequence[Contestant]) -> tuple[Pair, ...]:
@@ -107,13 +116,25 @@ def compare_with_best(contestants: Sequence[Contestant]) -> tuple[Pair, ...]:
     """
     ranked = ranking(contestants)
     comparisons = comparisons_among(len(ranked))
-    pairs = [_tested(first, second, comparisons) for first, second in combinations(ranked, 2)]
-    corrected = holm([one.probability for one in pairs])
-    against_best = zip(pairs[: len(ranked) - 1], corrected, strict=False)
-    return tuple(_judged(replace(one, corrected=value), comparisons) for one, value in against_best)
+    pairs = [_tested(first, second) for first, second in combinations(ranked, 2)]
+    probabilities = [one.probability for one in pairs]
+    against_best = zip(pairs[: len(ranked) - 1], holm(probabilities), strict=False)
+    return tuple(
+        _judged(replace(one, corrected=corrected), comparisons, in_reach=_in_reach(one, place, probabilities))
+        for place, (one, corrected) in enumerate(against_best)
+    )
 
 
-def _tested(first: Contestant, second: Contestant, comparisons: int) -> Pair:
+def _in_reach(pair: Pair, place: int, probabilities: Sequence[float]) -> bool:
+    """Whether the test of so many seeds could have come to a verdict, had all of them agreed."""
+    if pair.difference is None or not pair.difference.paired or pair.difference.decided_by == "t":
+        return True
+    most = list(probabilities)
+    most[place] = smallest_sign_flip_probability(len(pair.seeds))
+    return holm(most)[place] <= LEVEL
+
+
+def _tested(first: Contestant, second: Contestant) -> Pair:
     common = tuple(sorted(first.test.keys() & second.test.keys()))
     if min(len(first.test), len(second.test)) < 2:
         one, other = (common[0], common[0]) if common else (min(first.test), min(second.test))
@@ -121,13 +142,13 @@ def _tested(first: Contestant, second: Contestant, comparisons: int) -> Pair:
         return Pair(first.name, second.name, (), None, models, models.probability, models.probability)
     if len(common) >= 2 and 2 * len(common) >= max(len(first.test), len(second.test)):
         values = [[one.test[seed] for seed in common] for one in (first, second)]
-        found = paired_difference(values[0], values[1], comparisons)
+        found = paired_difference(values[0], values[1])
         return Pair(first.name, second.name, common, found, None, found.probability, found.probability)
     found = unpaired_difference(list(first.test.values()), list(second.test.values()))
     return Pair(first.name, second.name, (), found, None, found.probability, found.probability)
 
 
-def _judged(pair: Pair, comparisons: int) -> Pair:
+def _judged(pair: Pair, comparisons: int, *, in_reach: bool) -> Pair:
     chance = f"p = {pair.probability:.2g}"
     if comparisons > 1:
         chance += f" ({pair.corrected:.2g} as one of {comparisons} comparisons)"
@@ -137,7 +158,8 @@ def _judged(pair: Pair, comparisons: int) -> Pair:
     verdict, needed = verdict_on(pair.difference.mean, pair.corrected), None
     if verdict == "no evidence":
         needed = _needed(pair.difference, comparisons, len(pair.seeds))
-        ending = _needed_in_words(pair.difference, needed)
+        ending = "" if in_reach else _out_of_reach(len(pair.seeds), comparisons)
+        ending += _needed_in_words(pair.difference, needed)
         beginning = f"no evidence that {pair.first} and {pair.second} differ"
     else:
         beginning, ending = f"{pair.first} is {verdict} than {pair.second}", ""
@@ -166,6 +188,12 @@ def _difference_in_words(pair: Pair, found: Difference) -> str:
     if found.decided_by == "exact":
         test = "exact sign-flip test" if found.paired else "permutation test"
     return f"{100 * found.mean:+.2f} points of test accuracy{ends}, {over}, {test}"
+
+
+def _out_of_reach(seeds: int, comparisons: int) -> str:
+    context = f"as one of {comparisons} comparisons " if comparisons > 1 else ""
+    enough = _fewest_pairs(comparisons)
+    return f"; {context}the exact test of {seeds} seeds cannot reach {LEVEL}, that of {enough} seeds could"
 
 
 def _needed(found: Difference, comparisons: int, seeds: int) -> int | None:

@@ -23,11 +23,8 @@ LEVEL = 0.05
 MOST_REARRANGEMENTS = 2**20
 """All rearrangements are counted up to so many, which is every set of signs of 20 seeds; beyond, a sample is."""
 RANDOM_REARRANGEMENTS = 100_000
-FEWEST_DECISIVE_REARRANGEMENTS = 40
-"""With fewer, even the most extreme of them and its mirror image, 2 of N, are more likely than 0.05.
-
-Of several comparisons, each needs as many times more.
-"""
+FEWEST_PAIRS = 6
+"""Of fewer pairs even the most extreme signs and their mirror image, 2 of 2^n, are more likely than 0.05."""
 ROUNDING = 1e-12
 """Accuracies are shares of images, so what differs less is equal but for rounding."""
 
@@ -79,17 +76,17 @@ class McNemar:
     probability: float
 
 
-def paired_difference(first: Values, second: Values, comparisons: int = 1) -> Difference:
+def paired_difference(first: Values, second: Values) -> Difference:
     """Compares two groups seed by seed: paired t interval and test, and the exact sign-flip test (Fisher 1935).
 
     The verdict follows the sign-flip test from six pairs on. With fewer its probability cannot reach 0.05 (it is
-    never below 2 / 2^n), and Student's t, which takes the differences for normally distributed, decides. Where the
-    probability is to be corrected for several comparisons, the sign-flip test needs more pairs to reach 0.05.
+    never below 2 / 2^n), and Student's t, which takes the differences for normally distributed, decides. Nothing but
+    the number of pairs chooses the test: were it chosen by how many comparisons are corrected for too, one more
+    comparison could bring in the more liberal test, and make evidence out of none.
 
     Args:
         first: Accuracies, one for each seed; at least two.
         second: Accuracies of the same seeds, in the same order.
-        comparisons: How many are corrected for.
 
     Raises:
         ValueError: The lengths differ, or there are fewer than two pairs.
@@ -100,8 +97,13 @@ def paired_difference(first: Values, second: Values, comparisons: int = 1) -> Di
     mean, deviation = fmean(differences), _deviation(differences)
     interval, t_probability = _student(mean, deviation / math.sqrt(len(differences)), len(differences) - 1)
     flips = _sign_flips(differences)
-    decisive = flips.number >= FEWEST_DECISIVE_REARRANGEMENTS * comparisons
+    decisive = len(differences) >= FEWEST_PAIRS
     return _difference(mean, interval, deviation, t_probability, flips, paired=True, exact_decides=decisive)
+
+
+def smallest_sign_flip_probability(pairs: int) -> float:
+    """Returns the probability that the sign-flip test of so many pairs is never below."""
+    return 2.0 ** (1 - pairs)
 
 
 def unpaired_difference(first: Values, second: Values) -> Difference:
