@@ -56,6 +56,23 @@ class RunObserver(Protocol):
         """Called after each epoch."""
 
 
+REUSE = "reuse"
+"""Under which key a summary has its `Reuse`."""
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """What a training with a base is, beside its experiment.
+
+    Args:
+        arm: ``transfer``, or a control: ``scratch`` or ``random``.
+        base: SHA-256 of the bytes of the base.
+    """
+
+    arm: str
+    base: str
+
+
 @dataclass(frozen=True)
 class SplitResult:
     """How good the final model is on one split.

@@ -23,6 +23,8 @@ SIDE_BY_SIDE = 3
 SHOWN_DIGITS = 12
 ABSENT = "-"
 MOST_STEPS = 3
+BASE = "MODEL"
+"""What stands for the file or run of a base, as in the help of `dtrain transfer`."""
 COLOURS = {"better": "bold green", "worse": "bold red", "no evidence": "bold"}
 
 
@@ -111,6 +113,11 @@ def _what_to_know(report: CompareReport) -> Iterator[RenderableType]:
 
 def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
     alone = [one for one in report.standings if len(one.seeds) == 1]
-    for one in alone[:MOST_STEPS]:
+    # one training with a base has all its arms, and the folder does not say where the base is
+    with_base = {one.reuse.base: one for one in reversed(alone) if one.reuse}
+    for one in [one for one in alone if not one.reuse or one is with_base[one.reuse.base]][:MOST_STEPS]:
         config = literal(shlex.quote(str(one.folders[0] / CONFIG)))
-        yield Sentence(f"dtrain run {config} --seeds {report.fewest_seeds}  # then compare again, over seeds", "next")
+        command = f"transfer --base {BASE} {config}" if one.reuse else f"run {config}"
+        comment = f"{BASE}: the base; then" if one.reuse else "then"
+        seeds = report.fewest_seeds
+        yield Sentence(f"dtrain {command} --seeds {seeds}  # {comment} compare again, over seeds", "next")

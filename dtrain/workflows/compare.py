@@ -13,10 +13,18 @@ from typing import Literal
 from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
 from dtrain.config.differences import Settings, differing_settings
 from dtrain.errors import RunConflictError, UsageError
-from dtrain.run_interface import SplitResult
+from dtrain.run_interface import Reuse, SplitResult
 from dtrain.statistics import Interval, mean_interval
 from dtrain.storage import check_new, write
-from dtrain.workflows.compared_runs import ComparedRun, Group, LeftOut, check_same_images, read_groups
+from dtrain.workflows.compared_runs import (
+    NOT_RECORDED,
+    SHOWN_DIGITS,
+    ComparedRun,
+    Group,
+    LeftOut,
+    check_same_images,
+    read_groups,
+)
 
 WHERE = "dtrain compare"
 
@@ -48,7 +56,8 @@ class Standing:
         diverged: How many more seeds diverged, which the means leave out.
         validation: On the validation images; the ranking is by its mean.
         test: On the test images; the verdicts are by these.
-        settings: What it has that not all have, by dotted key.
+        settings: What it has that not all have, by dotted key; with a base also its arm and the base.
+        reuse: Its arm and its base; None for a network of its own.
     """
 
     name: str
@@ -58,6 +67,7 @@ class Standing:
     validation: Accuracy
     test: Accuracy
     settings: Settings
+    reuse: Reuse | None
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,7 @@ def _report(
 ) -> CompareReport:
     contestants = {group.name: _contestant(group) for group in groups}
     order = [one.name for one in ranking(list(contestants.values()))]
-    settings = differing_settings([group.runs[0].experiment for group in groups])
+    settings = _settings(groups)
     standings = {group.name: _standing(group, own) for group, own in zip(groups, settings, strict=True)}
     return CompareReport(
         images=groups[0].runs[0].result.test.images,
@@ -158,6 +168,20 @@ def _report(
         csv=csv,
         plot=plot,
     )
+
+
+def _settings(groups: Sequence[Group]) -> list[Settings]:
+    """What differs, and first what the experiments do not say: which arm and which base."""
+    reuses = [group.runs[0].reuse for group in groups]
+    arms = [one.arm if one else None for one in reuses]
+    bases = [one.base[:SHOWN_DIGITS] if one else None for one in reuses]
+    found: list[Settings] = [{} for _ in groups]
+    for key, values in (("transfer arm", arms), ("base", bases)):
+        for settings, value in zip(found, values, strict=True):
+            if value is not None and len(set(values)) > 1:
+                settings[key] = value
+    others = differing_settings([group.runs[0].experiment for group in groups])
+    return [first | more for first, more in zip(found, others, strict=True)]
 
 
 def _contestant(group: Group) -> Contestant:
@@ -179,6 +203,7 @@ def _standing(group: Group, settings: Settings) -> Standing:
         validation=_accuracy(group, lambda run: run.result.validation),
         test=_accuracy(group, lambda run: run.result.test),
         settings=settings,
+        reuse=group.runs[0].reuse,
     )
 
 
@@ -197,6 +222,9 @@ def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str
             found.append(
                 f"{group.diverged} of {seeds} seeds of {group.name} diverged; the means leave them out, so they flatter"
             )
+    unknown = [group.name for group in groups if group.runs[0].reuse == NOT_RECORDED]
+    if unknown:
+        found.append(f"{' and '.join(unknown)}: nobody recorded the arm and the base, so look up what they are")
     single = [group.name for group in groups if len(group.runs) == 1]
     if single:
         named = " and ".join(single) if len(single) < 3 else f"{len(single)} of the experiments"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.ownership import STATES_IN_WORDS, current_status
 from dtrain.quoting import printable
-from dtrain.run_interface import RunResult
+from dtrain.run_interface import REUSE, Reuse, RunResult
 from dtrain.runs import CONFIG, METRICS, PREDICTIONS, RunFolder, find_run
 from dtrain.spec import Experiment
 from dtrain.storage import reading
 from dtrain.workflows.show import planned_seeds, read_result
 
 DIGEST = "dataset_digest"
+NOT_RECORDED = Reuse(arm="not recorded", base="not recorded")
+"""What is known of trainings with a base before summaries had a `Reuse`."""
 SHOWN_DIGITS = 12
 
 
@@ -34,6 +36,7 @@ class ComparedRun:
         result: How it ended.
         metrics: What was measured in each epoch.
         digest: SHA-256 of the images it was trained on, before any split.
+        reuse: Its arm and its base; None for a network of its own.
     """
 
     folder: RunFolder
@@ -41,6 +44,7 @@ class ComparedRun:
     result: RunResult
     metrics: tuple[dict[str, Any], ...]
     digest: str
+    reuse: Reuse | None
 
     def curve(self, measure: str) -> list[float]:
         """Returns a measure of each epoch, such as ``val_loss``; a RunConflictError if it is not there."""
@@ -59,6 +63,11 @@ class ComparedRun:
             if len(right) != self.result.test.images or right.sum() != round(self.result.test.accuracy * len(right)):
                 raise ValueError("not those of the summary")
         return right
+
+    @property
+    def without_seed(self) -> tuple[Experiment, Reuse | None]:
+        """What runs have in common that count as one experiment."""
+        return self.experiment.model_copy(update={"seed": 0}), self.reuse
 
     @property
     def images(self) -> str:
@@ -191,22 +200,36 @@ def _read_run(folder: RunFolder, name: str) -> ComparedRun | LeftOut:
     if status.state != "completed":
         reason = f": {printable(status.reason)}" if status.reason else ""
         return LeftOut(name, status.state, STATES_IN_WORDS[status.state] + reason)
-    digest = folder.read_summary().get(DIGEST)
-    if not isinstance(digest, str):
-        message = f"summary is damaged at {DIGEST}: got {digest!r}; expected text"
-        raise RunConflictError(message, where=str(folder.path))
+    summary = folder.read_summary()
+    experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
     return ComparedRun(
         folder=folder,
-        experiment=parse_experiment(folder.read_config(), str(folder.path / CONFIG)),
+        experiment=experiment,
         result=read_result(folder),
         metrics=tuple(folder.read_metrics()),
-        digest=digest,
+        digest=_text(summary, DIGEST, folder),
+        reuse=_reuse(summary, folder) if experiment.transfer else None,
     )
+
+
+def _reuse(summary: Mapping[str, Any], folder: RunFolder) -> Reuse:
+    if REUSE not in summary:
+        return NOT_RECORDED
+    found = summary[REUSE] if isinstance(summary[REUSE], Mapping) else {}
+    return Reuse(_text(found, "arm", folder), _text(found, "base", folder))
+
+
+def _text(found: Mapping[str, Any], key: str, folder: RunFolder) -> str:
+    value = found.get(key)
+    if not isinstance(value, str):
+        message = f"summary is damaged at {key}: got {value!r}; expected text"
+        raise RunConflictError(message, where=str(folder.path))
+    return value
 
 
 def _check_one_experiment(runs: Sequence[ComparedRun], called: str) -> None:
     seeds = {run.result.seed for run in runs}
-    if len(seeds) < len(runs) or any(_without_seed(run) != _without_seed(runs[0]) for run in runs):
+    if len(seeds) < len(runs) or any(run.without_seed != runs[0].without_seed for run in runs):
         raise RunConflictError(
             "got seeds of different experiments, or a seed twice; expected each seed of one experiment once",
             where=called,
@@ -214,14 +237,10 @@ def _check_one_experiment(runs: Sequence[ComparedRun], called: str) -> None:
         )
 
 
-def _without_seed(run: ComparedRun) -> Experiment:
-    return run.experiment.model_copy(update={"seed": 0})
-
-
 def _add(group: Group, groups: list[Group]) -> None:
     """Joins the first group of the same experiment that has none of the seeds, or begins one."""
     for place, other in enumerate(groups):
-        same = _without_seed(other.runs[0]) == _without_seed(group.runs[0])
+        same = other.runs[0].without_seed == group.runs[0].without_seed and group.runs[0].reuse != NOT_RECORDED
         if same and not set(other.seeds) & set(group.seeds):
             runs = sorted((*other.runs, *group.runs), key=lambda run: run.result.seed)
             groups[place] = Group(other.names + group.names, tuple(runs), other.diverged + group.diverged)

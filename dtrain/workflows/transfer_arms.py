@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dtrain.config import dump_experiment
 from dtrain.errors import DivergedError
 from dtrain.ownership import true_status
-from dtrain.run_interface import RunObserver, RunResult
+from dtrain.run_interface import REUSE, Reuse, RunObserver, RunResult
 from dtrain.runs import RunFolder
 from dtrain.session import split_result
 from dtrain.spec import Experiment
@@ -102,7 +102,9 @@ def _train(design: Design, name: Arm, seed: int, folder: RunFolder) -> RunResult
         result = _result(design, seed, folder, training)
         summary = {key: value for key, value in asdict(result).items() if key != "folder"}
         more = {"dataset_digest": design.source.data.digest, "versions": design.source.backend.versions}
-        folder.write_summary(summary | more)
+        # the arms' experiments are equal, so that nothing else in the folder tells them apart
+        reuse = Reuse(arm=name, base=design.source.base.digest)
+        folder.write_summary(summary | more | {REUSE: asdict(reuse)})
     return result
 
 

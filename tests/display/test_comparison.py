@@ -10,6 +10,7 @@ import pytest
 
 from dtrain.comparison import Contestant, compare_with_best
 from dtrain.display.comparison import describe_comparison
+from dtrain.run_interface import Reuse
 from dtrain.statistics import mean_interval, wilson_interval
 from dtrain.workflows.compare import Accuracy, CompareReport, Standing
 from tests.display.test_results import text
@@ -23,7 +24,7 @@ def standing(name: str, tests: list[float], **settings: object) -> Standing:
     accuracy = Accuracy(mean, interval, "seeds") if interval else over_images
     seeds = tuple(range(len(tests)))
     folders = tuple(Path(f"runs/{name}/seed-{seed}") for seed in seeds)
-    return Standing(name, folders, seeds, 0, accuracy, accuracy, settings)
+    return Standing(name, folders, seeds, 0, accuracy, accuracy, settings, None)
 
 
 def report(tests: dict[str, list[float]]) -> CompareReport:
@@ -58,6 +59,15 @@ def test_one_seed_says_what_it_cannot_show() -> None:
     assert "* One seed: the interval covers the chance of the images, not of the seed." in shown
     assert "It cannot show that the experiment would make a\nbetter one again." in shown
     assert "next: dtrain run runs/elu/seed-0/config.yaml --seeds 6  # then compare again" in shown
+
+
+def test_the_next_step_after_arms_is_one_that_can_be_taken() -> None:
+    """`run` refuses an experiment with a base, and `transfer` trains all arms of one base at once."""
+    two = report({"reused": [0.9], "scratch": [0.88]})
+    arms = tuple(replace(one, reuse=Reuse(one.name, "b" * 64)) for one in two.standings)
+    shown = text(describe_comparison(replace(two, standings=arms)))
+    (step,) = [line for line in shown.splitlines() if line.startswith("next")]
+    assert step.startswith("next: dtrain transfer --base MODEL runs/reused/seed-0/config.yaml --seeds 6  # MODEL: ")
 
 
 def test_many_experiments_have_their_differences_in_several_tables() -> None:

@@ -33,6 +33,7 @@ def fill(
     wrong_first: bool = True,
     digest: str = "abc123",
     epochs: int = 3,
+    more: Mapping[str, Any] | None = None,
 ) -> RunFolder:
     """Completes a run.
 
@@ -45,6 +46,7 @@ def fill(
         wrong_first: Whether the first images are those that its model gets wrong, or the last.
         digest: Of its data.
         epochs: How many it trained.
+        more: What else its summary says.
     """
     folder.write_config(dump_experiment(Experiment.model_validate({**(written or {}), "seed": seed})))
     for epoch in range(1, epochs + 1):
@@ -62,7 +64,7 @@ def fill(
         engine="graph",
         stopped_early=False,
     )
-    summary = asdict(result) | {"dataset_digest": digest}
+    summary = asdict(result) | {"dataset_digest": digest} | dict(more or {})
     del summary["folder"]
     folder.write_summary(summary)
     wrong = np.arange(IMAGES) < IMAGES - result.test.accuracy * IMAGES - 1e-9

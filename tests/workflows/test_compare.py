@@ -70,6 +70,21 @@ def test_row_55_single_runs_are_compared_image_by_image(tmp_path: Path) -> None:
     assert report.standings[0].test.interval.low == pytest.approx(wilson.low)
 
 
+def test_arm_and_base_are_among_what_differs(tmp_path: Path) -> None:
+    with_base = {"transfer": {"frozen_epochs": 1}}
+    for name, arm, base in (("reused", "transfer", "b" * 64), ("scratch", "scratch", "b" * 64)):
+        several(tmp_path, name, ELU, written=with_base, more={"reuse": {"arm": arm, "base": base}})
+    report = compare(tmp_path, ["reused", "scratch"])
+    assert [one.settings for one in report.standings] == [{"transfer arm": "transfer"}, {"transfer arm": "scratch"}]
+    several(tmp_path, "other", ELU, written=with_base, more={"reuse": {"arm": "transfer", "base": "c" * 64}})
+    report = compare(tmp_path, ["reused", "other"])
+    assert [one.settings for one in report.standings] == [{"base": "b" * 12}, {"base": "c" * 12}]
+    several(tmp_path, "older", ELU, written=with_base)
+    report = compare(tmp_path, ["reused", "older"])
+    assert report.standings[1].settings == {"transfer arm": "not recorded", "base": "not recorded"}
+    assert report.warnings == ("older: nobody recorded the arm and the base, so look up what they are",)
+
+
 def test_diverged_seeds_are_not_kept_quiet(tmp_path: Path) -> None:
     several(tmp_path, "elu", ELU).seed_folder(48).write_status("diverged", reason="loss nan")
     several(tmp_path, "selu", SELU, written=LIKE_SELU)

@@ -46,6 +46,39 @@ def test_a_folder_of_seeds_is_a_group_which_a_single_run_joins(tmp_path: Path) -
     assert groups_of(tmp_path, "elu", "again") == {"elu": (42, 43), "again": (43,)}
 
 
+WITH_BASE = {"transfer": {"frozen_epochs": 1}}
+
+
+def reuse(arm: str, base: str = "b" * 64) -> dict[str, Any]:
+    return {"reuse": {"arm": arm, "base": base}}
+
+
+def test_arms_and_bases_are_experiments_of_their_own(tmp_path: Path) -> None:
+    """Their files are equal, so that only the record of arm and base keeps them apart."""
+    several(tmp_path, "reused", [0.9, 0.91], first=1, written=WITH_BASE, more=reuse("transfer"))
+    several(tmp_path, "scratch", [0.8, 0.81], first=3, written=WITH_BASE, more=reuse("scratch"))
+    several(tmp_path, "other", [0.9, 0.91], first=5, written=WITH_BASE, more=reuse("transfer", "c" * 64))
+    several(tmp_path, "again", [0.9, 0.91], first=7, written=WITH_BASE, more=reuse("transfer"))
+    assert groups_of(tmp_path, "reused", "scratch", "other", "again") == {
+        "reused and 1 more": (1, 2, 7, 8),
+        "scratch": (3, 4),
+        "other": (5, 6),
+    }
+
+
+def test_arms_without_a_record_are_compared_but_never_pooled(tmp_path: Path) -> None:
+    several(tmp_path, "reused", [0.9, 0.91], first=1, written=WITH_BASE)
+    several(tmp_path, "scratch", [0.8, 0.81], first=3, written=WITH_BASE)
+    assert groups_of(tmp_path, "reused", "scratch") == {"reused": (1, 2), "scratch": (3, 4)}
+
+
+@pytest.mark.parametrize("damaged", [{"reuse": "transfer"}, {"reuse": {"base": "b"}}])
+def test_a_damaged_record_of_the_arm_is_named(tmp_path: Path, damaged: dict[str, Any]) -> None:
+    single(tmp_path, "reused", 1, 0.9, written=WITH_BASE, more=damaged)
+    with pytest.raises(RunConflictError, match="summary is damaged at arm: got None; expected text"):
+        read_groups(tmp_path, ["reused"])
+
+
 def test_names_that_are_equal_become_paths(tmp_path: Path) -> None:
     for name in ("elu", "selu"):
         several(tmp_path, name, [0.8], written={"activation": name})

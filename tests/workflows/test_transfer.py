@@ -76,6 +76,12 @@ def test_every_arm_has_a_run_folder_for_each_seed(report: TransferReport) -> Non
     assert RunFolder(report.folder).read_status()["state"] == "completed"
 
 
+def test_every_training_says_which_arm_and_base_it_is_of(report: TransferReport, before: bytes) -> None:
+    for arm in ARMS:
+        said = RunFolder(report.folder / arm / "seed-43").read_summary()["reuse"]
+        assert said == {"arm": arm, "base": hashlib.sha256(before).hexdigest()}
+
+
 def test_metrics_name_the_stage(report: TransferReport) -> None:
     lines = RunFolder(report.folder / "random" / "seed-43").read_metrics()
     assert [(one["stage"], one["epoch"], one["step"]) for one in lines] == [
