@@ -13,6 +13,7 @@ from typing import Literal
 from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
 from dtrain.config.differences import Settings, differing_settings
 from dtrain.errors import RunConflictError, UsageError
+from dtrain.quoting import printable
 from dtrain.run_interface import Reuse, SplitResult
 from dtrain.statistics import Interval, mean_interval
 from dtrain.storage import check_new, write
@@ -56,7 +57,7 @@ class Standing:
         diverged: How many more seeds diverged, which the means leave out.
         validation: On the validation images; the ranking is by its mean.
         test: On the test images; the verdicts are by these.
-        settings: What it has that not all have, by dotted key; with a base also its arm and the base.
+        settings: What it has that not all have, by dotted key, and what its experiment does not say.
         reuse: Its arm and its base; None for a network of its own.
     """
 
@@ -171,12 +172,13 @@ def _report(
 
 
 def _settings(groups: Sequence[Group]) -> list[Settings]:
-    """What differs, and first what the experiments do not say: which arm and which base."""
+    """What differs, and first what the experiments do not say: arm, base, and whether the run departs from its file."""
     reuses = [group.runs[0].reuse for group in groups]
     arms = [one.arm if one else None for one in reuses]
     bases = [one.base[:SHOWN_DIGITS] if one else None for one in reuses]
     found: list[Settings] = [{} for _ in groups]
-    for key, values in (("transfer arm", arms), ("base", bases)):
+    departures = ["yes" if group.runs[0].result.departures else "no" for group in groups]
+    for key, values in (("transfer arm", arms), ("base", bases), ("departs from its file", departures)):
         for settings, value in zip(found, values, strict=True):
             if value is not None and len(set(values)) > 1:
                 settings[key] = value
@@ -221,6 +223,11 @@ def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str
             seeds = group.diverged + len(group.runs)
             found.append(
                 f"{group.diverged} of {seeds} seeds of {group.name} diverged; the means leave them out, so they flatter"
+            )
+        if departures := group.runs[0].result.departures:
+            found.append(
+                f"{group.name} is not what `dtrain run` on its config.yaml would give, so it counts as an experiment "
+                f"of its own: {printable('; '.join(departures))}"
             )
     unknown = [group.name for group in groups if group.runs[0].reuse == NOT_RECORDED]
     if unknown:

@@ -70,6 +70,11 @@ class ComparedRun:
         return self.experiment.model_copy(update={"seed": 0}), self.reuse
 
     @property
+    def can_be_pooled(self) -> bool:
+        """Whether its experiment tells what it is, so that one more seed of it is one more measurement of the same."""
+        return not self.result.departures and self.reuse != NOT_RECORDED
+
+    @property
     def images(self) -> str:
         """What decides which images it was validated and tested on, in words."""
         classes = self.experiment.dataset.classes
@@ -122,6 +127,8 @@ class Group:
 def read_groups(runs_dir: Path, names: Sequence[str]) -> tuple[list[Group], list[LeftOut]]:
     """Reads the runs named and puts those together that differ only in their seed.
 
+    One that departs from its experiment, because it was resumed with another plan or elsewhere, stays alone.
+
     A run is read only if it says that it is completed: it is written last, so that everything else is there then.
 
     Args:
@@ -140,9 +147,9 @@ def read_groups(runs_dir: Path, names: Sequence[str]) -> tuple[list[Group], list
     groups: list[Group] = []
     left_out: list[LeftOut] = []
     for folder, called in zip(folders, _called(folders), strict=True):
-        group, others = _read(folder, called)
+        found, others = _read(folder, called)
         left_out += others
-        if group:
+        for group in found:
             _add(group, groups)
     return groups, left_out
 
@@ -180,19 +187,21 @@ def _check_named_once(folders: Sequence[RunFolder]) -> None:
         seen |= paths
 
 
-def _read(folder: RunFolder, called: str) -> tuple[Group | None, list[LeftOut]]:
+def _read(folder: RunFolder, called: str) -> tuple[list[Group], list[LeftOut]]:
     status = current_status(folder)
     planned, seeds = planned_seeds(folder), folder.seed_folders()
-    members = [(one, f"{called}/{one.path.name}") for one in seeds] if seeds or planned else [(folder, called)]
-    found = [_read_run(member, name) for member, name in members]
+    names = {one: f"{called}/{one.path.name}" for one in seeds} if seeds or planned else {folder: called}
+    found = [_read_run(member, name) for member, name in names.items()]
     runs = [one for one in found if isinstance(one, ComparedRun)]
     left_out = [one for one in found if isinstance(one, LeftOut)]
     if (planned or 0) > len(seeds):
         waiting = f"has begun {len(seeds)} of {planned} seeds and {STATES_IN_WORDS[status.state]}"
         left_out.append(LeftOut(called, status.state, waiting))
-    _check_one_experiment(runs, called)
+    plain = tuple(run for run in runs if not run.result.departures)
+    _check_one_experiment(plain, called)
     diverged = sum(one.state == "diverged" for one in left_out)
-    return Group((called,), tuple(runs), diverged) if runs else None, left_out
+    groups = [Group((called,), plain, diverged)] if plain else []
+    return groups + [Group((names[run.folder],), (run,), 0) for run in runs if run.result.departures], left_out
 
 
 def _read_run(folder: RunFolder, name: str) -> ComparedRun | LeftOut:
@@ -240,9 +249,10 @@ def _check_one_experiment(runs: Sequence[ComparedRun], called: str) -> None:
 def _add(group: Group, groups: list[Group]) -> None:
     """Joins the first group of the same experiment that has none of the seeds, or begins one."""
     for place, other in enumerate(groups):
-        same = other.runs[0].without_seed == group.runs[0].without_seed and group.runs[0].reuse != NOT_RECORDED
+        runs = other.runs[0], group.runs[0]
+        same = runs[0].without_seed == runs[1].without_seed and all(run.can_be_pooled for run in runs)
         if same and not set(other.seeds) & set(group.seeds):
-            runs = sorted((*other.runs, *group.runs), key=lambda run: run.result.seed)
-            groups[place] = Group(other.names + group.names, tuple(runs), other.diverged + group.diverged)
+            members = sorted((*other.runs, *group.runs), key=lambda run: run.result.seed)
+            groups[place] = Group(other.names + group.names, tuple(members), other.diverged + group.diverged)
             return
     groups.append(group)

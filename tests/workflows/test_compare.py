@@ -85,6 +85,17 @@ def test_arm_and_base_are_among_what_differs(tmp_path: Path) -> None:
     assert report.warnings == ("older: nobody recorded the arm and the base, so look up what they are",)
 
 
+def test_departures_are_told(tmp_path: Path) -> None:
+    several(tmp_path, "elu", ELU)
+    several(tmp_path, "moved", ELU[:1], more={"departures": ["from step 14 on, keras is 3.1.0, was 3.0.0", "and\x1b"]})
+    report = compare(tmp_path, ["elu", "moved"])
+    assert report.warnings[0] == (
+        "moved/seed-42 is not what `dtrain run` on its config.yaml would give, so it counts as an experiment of "
+        "its own: from step 14 on, keras is 3.1.0, was 3.0.0; and\\x1b"
+    )
+    assert [one.settings for one in report.standings] == [{"departs from its file": one} for one in ("no", "yes")]
+
+
 def test_diverged_seeds_are_not_kept_quiet(tmp_path: Path) -> None:
     several(tmp_path, "elu", ELU).seed_folder(48).write_status("diverged", reason="loss nan")
     several(tmp_path, "selu", SELU, written=LIKE_SELU)

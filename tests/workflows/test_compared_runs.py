@@ -72,6 +72,27 @@ def test_arms_without_a_record_are_compared_but_never_pooled(tmp_path: Path) -> 
     assert groups_of(tmp_path, "reused", "scratch") == {"reused": (1, 2), "scratch": (3, 4)}
 
 
+def test_a_run_that_departs_from_its_experiment_stays_alone(tmp_path: Path) -> None:
+    """As a resumed run does whose schedule was planned anew; its config.yaml is that of the others."""
+    several(tmp_path, "elu", [0.8, 0.81])
+    departed = {"departures": ["from step 14 on, keras is 3.1.0, was 3.0.0"]}
+    for seed in (44, 45):
+        single(tmp_path, f"moved-{seed}", seed, 0.8, more=departed)
+    single(tmp_path, "plain", 46, 0.8)
+    assert groups_of(tmp_path, "moved-44", "elu", "moved-45", "plain") == {
+        "moved-44": (44,),
+        "elu and 1 more": (42, 43, 46),
+        "moved-45": (45,),
+    }
+
+
+def test_a_seed_of_a_folder_that_departs_stays_alone_too(tmp_path: Path) -> None:
+    parent = several(tmp_path, "elu", [0.8, 0.81])
+    longer = {"training": {"epochs": 50}}
+    fill(parent.seed_folder(44), 44, 0.8, 0.8, longer, more={"departures": ["one_cycle is planned over 50 epochs"]})
+    assert groups_of(tmp_path, "elu") == {"elu": (42, 43), "elu/seed-44": (44,)}
+
+
 @pytest.mark.parametrize("damaged", [{"reuse": "transfer"}, {"reuse": {"base": "b"}}])
 def test_a_damaged_record_of_the_arm_is_named(tmp_path: Path, damaged: dict[str, Any]) -> None:
     single(tmp_path, "reused", 1, 0.9, written=WITH_BASE, more=damaged)
