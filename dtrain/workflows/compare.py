@@ -23,9 +23,9 @@ from dtrain.workflows.compared_runs import (
     ComparedRun,
     Group,
     LeftOut,
-    check_same_images,
     read_groups,
 )
+from dtrain.workflows.same_images import check_same_images
 
 WHERE = "dtrain compare"
 

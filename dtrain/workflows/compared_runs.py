@@ -74,14 +74,6 @@ class ComparedRun:
         """Whether its experiment tells what it is, so that one more seed of it is one more measurement of the same."""
         return not self.result.departures and self.reuse != NOT_RECORDED
 
-    @property
-    def images(self) -> str:
-        """What decides which images it was validated and tested on, in words."""
-        classes = self.experiment.dataset.classes
-        of_classes = f" of classes {sorted(classes)}" if classes else ""
-        sizes = f"{self.result.validation.images:,} to validate and {self.result.test.images:,} to test"
-        return f"{self.digest[:SHOWN_DIGITS]}, {sizes}{of_classes}"
-
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -152,21 +144,6 @@ def read_groups(runs_dir: Path, names: Sequence[str]) -> tuple[list[Group], list
         for group in found:
             _add(group, groups)
     return groups, left_out
-
-
-def check_same_images(groups: Sequence[Group]) -> None:
-    """Refuses runs that were not validated and tested on the same images with a UsageError that says which."""
-    named: dict[str, list[str]] = {}
-    for group in groups:
-        for images in dict.fromkeys(run.images for run in group.runs):
-            named.setdefault(images, []).append(group.name)
-    if len(named) > 1:
-        found = ", ".join(f"{' and '.join(names)} on images {images}" for images, names in named.items())
-        raise UsageError(
-            f"got runs on different images: {found}; expected all on the same",
-            where="dtrain compare",
-            hint="compare runs with the same dataset, dataset.classes and dataset.validation",
-        )
 
 
 def _called(folders: Sequence[RunFolder]) -> list[str]:

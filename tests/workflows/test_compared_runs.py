@@ -1,4 +1,4 @@
-"""Which runs are compared: completed ones, grouped where only the seed differs, on the same images."""
+"""Which runs are compared: completed ones, grouped where only the seed differs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.runs import RunFolder, create_run
-from dtrain.workflows.compared_runs import Group, check_same_images, read_groups
+from dtrain.workflows.compared_runs import Group, read_groups
 from tests.workflows.made_runs import fill, several, single
 
 pytestmark = pytest.mark.usefixtures("hasty_disk")
@@ -113,28 +113,6 @@ def test_row_55_a_run_twice_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     several(tmp_path, "elu", [0.8, 0.81])
     with pytest.raises(UsageError, match="twice; expected each once"):
         read_groups(tmp_path, ["elu", again.format(runs_dir=tmp_path)])
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"digest": "def456"}, "selu on images def456, 200 to validate and 200 to test"),
-        ({"written": {"dataset": {"classes": [5, 6]}}}, "selu on images abc123, .* of classes \\[5, 6\\]"),
-    ],
-)
-def test_row_55_different_images_are_refused(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
-    single(tmp_path, "elu", 1, 0.8)
-    single(tmp_path, "selu", 1, 0.8, **{"written": SELU, **changed})
-    groups, _ = read_groups(tmp_path, ["elu", "selu"])
-    with pytest.raises(UsageError, match=f"different images: elu on images abc123, 200 .*, {said}"):
-        check_same_images(groups)
-
-
-@pytest.mark.parametrize("dataset", [{"train_limit": 100}, {"scaling": "standardize"}, {"classes": None}])
-def test_what_leaves_validation_and_test_alone_is_compared(tmp_path: Path, dataset: dict[str, Any]) -> None:
-    single(tmp_path, "elu", 1, 0.8)
-    single(tmp_path, "selu", 1, 0.8, written={**SELU, "dataset": dataset})
-    check_same_images(read_groups(tmp_path, ["elu", "selu"])[0])
 
 
 def test_row_83_what_is_not_completed_is_left_out_with_its_reason(tmp_path: Path) -> None:
