@@ -279,6 +279,8 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
         for path in (runs_dir / run, Path(run)):
             if os.path.isfile(path / STATUS) and not any(os.path.exists(path / one) for one in WITHOUT_MODEL):
                 return RunFolder(path)
+            if os.path.isfile(path / TRANSFER):
+                raise _several_arms(path, run)
     names = [known.path.name for known in list_runs(runs_dir)]
     if not names:
         raise UsageError("got no runs; expected at least one", where=str(runs_dir), hint="make one: `dtrain run`")
@@ -287,6 +289,12 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     newest = ", ".join(names[: -SHOWN_RUNS - 1 : -1])
     message = f"got run {run!r}; expected the name or path of a run, the latest of which are {newest}"
     raise UsageError(message + did_you_mean(run, names), where=str(runs_dir))
+
+
+def _several_arms(path: Path, run: str) -> UsageError:
+    arms = ", ".join(f"{run.rstrip('/')}/{arm.path.name}" for arm in list_runs(path))
+    message = f"got {run!r}, a transfer experiment, which has several arms; expected a run"
+    return UsageError(message, where=str(path), hint=f"name one of its arms: {arms}")
 
 
 def _next_moment(runs_dir: Path, now: str) -> str:

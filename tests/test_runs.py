@@ -260,6 +260,17 @@ def test_row_75_a_clock_that_was_set_back_makes_no_run_older_than_those_before(t
     assert make_runs(tmp_path, "w")[0].created() < "2100"
 
 
+@pytest.mark.parametrize("run", ["reused", "reused/"])
+def test_a_transfer_experiment_in_the_place_of_a_run_names_its_arms(tmp_path: Path, run: str) -> None:
+    folder = create_run(tmp_path, name="reused", stem="")
+    arms = [folder.arm_folder(arm) for arm in ("transfer", "scratch")]
+    (folder.path / "transfer.json").write_text("{}")
+    with pytest.raises(UsageError, match="a transfer experiment, which has several arms; expected a run") as caught:
+        find_run(tmp_path, run)
+    assert caught.value.problems[0].hint == "name one of its arms: reused/transfer, reused/scratch"
+    assert find_run(tmp_path, "reused/scratch") == arms[1]
+
+
 def test_a_run_is_found_by_name_path_or_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (run,) = make_runs(Path("runs"), "elu-1")
