@@ -68,6 +68,25 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     return mean, Interval(mean - half, mean + half)
 
 
+def accuracy_interval(accuracies: Sequence[float]) -> tuple[float, Interval | None]:
+    """Returns the mean accuracy and the part of its 95% t interval that accuracies can be in, from 0 to 1.
+
+    With few values that spread, Student's interval goes beyond; there are no true means there, so that what is left
+    holds the true one as often.
+
+    Args:
+        accuracies: One for each seed.
+
+    Returns:
+        The mean, and its interval or None for a single value.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    mean, interval = mean_interval(accuracies)
+    return mean, interval and Interval(max(0.0, interval.low), min(1.0, interval.high))
+
+
 def t_quantile(probability: float, degrees_of_freedom: float) -> float:
     """Returns the value that a Student t variable stays below with the given probability.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dtrain.statistics import Interval, mean_interval, t_quantile, t_two_sided, wilson_interval
+from dtrain.statistics import Interval, accuracy_interval, mean_interval, t_quantile, t_two_sided, wilson_interval
 
 PROBABILITIES = [1e-6, 0.025, 0.3, 0.501, 0.75, 0.9, 0.975, 0.995, 0.9999, 1 - 1e-6]
 
@@ -63,8 +63,19 @@ def test_mean_interval_equals_scipy() -> None:
     assert (mean, interval.low, interval.high) == pytest.approx((np.mean(accuracies), theirs.low, theirs.high))
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "low", "high"),
+    [([0.02, 0.9], 0, 1), ([0.9, 0.99], 0.37322, 1), ([0.01, 0.1], 0, 0.62678), ([0.88, 0.88], 0.88, 0.88)],
+)
+def test_the_interval_of_an_accuracy_ends_where_accuracies_do(accuracies: list[float], low: float, high: float) -> None:
+    """Of two values Student's interval is the mean -+ 12.706 times half of what they differ by."""
+    mean, interval = accuracy_interval(accuracies)
+    assert interval is not None
+    assert (mean, interval.low, interval.high) == pytest.approx((np.mean(accuracies), low, high), abs=1e-4)
+
+
 def test_one_value_has_no_interval() -> None:
-    assert mean_interval([0.88]) == (0.88, None)
+    assert mean_interval([0.88]) == accuracy_interval([0.88]) == (0.88, None)
 
 
 def test_equal_values_have_an_interval_without_width() -> None:
@@ -79,6 +90,7 @@ def test_equal_values_have_an_interval_without_width() -> None:
         lambda: wilson_interval(-1, 2),
         lambda: wilson_interval(1, 2, confidence=95),
         lambda: mean_interval([]),
+        lambda: accuracy_interval([]),
         lambda: mean_interval([1.0], confidence=0.0),
         lambda: t_quantile(1.0, 3),
         lambda: t_quantile(0.9, 0),

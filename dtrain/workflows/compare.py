@@ -15,7 +15,7 @@ from dtrain.config.differences import Settings, differing_settings
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.quoting import printable
 from dtrain.run_interface import Reuse, SplitResult
-from dtrain.statistics import Interval, mean_interval
+from dtrain.statistics import Interval, accuracy_interval
 from dtrain.storage import check_new, write
 from dtrain.workflows.compared_runs import (
     NOT_RECORDED,
@@ -210,7 +210,7 @@ def _standing(group: Group, settings: Settings) -> Standing:
 
 
 def _accuracy(group: Group, split: Callable[[ComparedRun], SplitResult]) -> Accuracy:
-    mean, interval = mean_interval([split(run).accuracy for run in group.runs])
+    mean, interval = accuracy_interval([split(run).accuracy for run in group.runs])
     if interval is None:
         return Accuracy(mean, split(group.runs[0]).accuracy_interval, "images")
     return Accuracy(mean, interval, "seeds")

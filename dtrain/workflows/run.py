@@ -15,7 +15,7 @@ from dtrain.run_interface import RunObserver, RunOptions, RunResult
 from dtrain.runs import RunFolder, check_run, create_run
 from dtrain.session import Session
 from dtrain.spec import LARGEST_SEED, Experiment
-from dtrain.statistics import Interval, mean_interval
+from dtrain.statistics import Interval, accuracy_interval
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class SeedsResult:
         runs: One result for each seed that trained to the end.
         diverged: Seeds that diverged; the means are over the others.
         validation_accuracy: Mean over the seeds.
-        validation_interval: Student's 95% interval of that mean.
+        validation_interval: Student's 95% interval of that mean, within what an accuracy can be.
         test_accuracy: Mean over the seeds.
-        test_interval: Student's 95% interval of that mean.
+        test_interval: The same of that mean.
     """
 
     folder: Path
@@ -156,8 +156,8 @@ def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) ->
         runs: The seeds that trained to the end, at least one.
         diverged: How many did not.
     """
-    validation, validation_interval = mean_interval([one.validation.accuracy for one in runs])
-    test, test_interval = mean_interval([one.test.accuracy for one in runs])
+    validation, validation_interval = accuracy_interval([one.validation.accuracy for one in runs])
+    test, test_interval = accuracy_interval([one.test.accuracy for one in runs])
     return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)
 
 

@@ -14,7 +14,7 @@ from dtrain.power import seeds_needed
 from dtrain.runs import TRANSFER, RunFolder
 from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
 from dtrain.staging import Arm, Stage
-from dtrain.statistics import Interval, mean_interval
+from dtrain.statistics import Interval, accuracy_interval
 from dtrain.storage import read_json
 
 ARMS: dict[Arm, str] = {
@@ -40,7 +40,7 @@ class ArmReport:
         stages: What was trained, and how.
         accuracies: Test accuracy of each seed; None where it diverged.
         mean: Over the seeds that did not diverge; None where all did.
-        interval: Student's 95% interval of the mean; None with fewer than two seeds.
+        interval: Student's 95% interval of the mean, from 0 to 1; None with fewer than two seeds.
     """
 
     name: Arm
@@ -175,7 +175,7 @@ def arm_report(name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], one
         seeds: All seeds.
         one: Test accuracy of each seed that did not diverge.
     """
-    mean, interval = mean_interval(list(one.values())) if one else (None, None)
+    mean, interval = accuracy_interval(list(one.values())) if one else (None, None)
     return ArmReport(name, ARMS[name], stages, tuple(one.get(seed) for seed in seeds), mean, interval)
 
 
