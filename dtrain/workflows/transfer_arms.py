@@ -61,7 +61,8 @@ def train_arms(design: Design, folder: RunFolder, observer: RunObserver) -> Resu
     count = len(design.seeds) * len(design.names)
     with _arm_folders(design, folder) as folders:
         for number, seed in enumerate(design.seeds):
-            observer.on_phase(f"seed {seed}, {number + 1} of {len(design.seeds)}: {len(design.names)} trainings")
+            trainings = f"{len(design.names)} training{'s' if len(design.names) > 1 else ''}"
+            observer.on_phase(f"seed {seed}, {number + 1} of {len(design.seeds)}: {trainings}")
             if missing := design.arms.missing_classes(seed):
                 observer.on_warning(f"seed {seed}: no labelled image shows {', '.join(missing)}")
             for place, name in enumerate(design.names):

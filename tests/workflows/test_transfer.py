@@ -161,7 +161,9 @@ def test_the_same_seeds_give_the_same_bytes(report: TransferReport, base: Path, 
 def test_controls_can_be_left_out_and_the_result_be_a_base_again(
     report: TransferReport, tmp_path: Path, listener: Listener
 ) -> None:
-    alone = transfer(TASK, Request(report.folder, seeds=2, controls=False), RunOptions(tmp_path), Listener())
+    listener = Listener()
+    alone = transfer(TASK, Request(report.folder, seeds=2, controls=False), RunOptions(tmp_path), listener)
+    assert [one for one in listener.phases if one.startswith("seed 43")] == ["seed 43, 2 of 2: 1 training"]
     assert [arm.name for arm in alone.arms] == ["transfer"]
     assert not (alone.folder / "scratch").exists()
     assert alone.scaling_known and alone.reused == ("low", "high")
