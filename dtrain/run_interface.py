@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dtrain.config.advised import Advice
+from dtrain.errors import UsageError
+from dtrain.spec import LARGEST_SEED
 from dtrain.statistics import Interval
 
 if TYPE_CHECKING:
@@ -32,6 +34,17 @@ class RunOptions:
     device: str = "auto"
     data_dir: Path | None = None
     advice: tuple[Advice, ...] = ()
+
+
+def check_seeds(first: int, seeds: int) -> None:
+    """Refuses more seeds than there are from the first one on.
+
+    Raises:
+        UsageError: The last of them would be too large.
+    """
+    if first + seeds > LARGEST_SEED + 1:
+        message = f"got {seeds} seeds from {first}; expected none above {LARGEST_SEED}"
+        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
 
 
 class RunObserver(Protocol):

@@ -33,6 +33,8 @@ FROM_DOOR_TO_CELLAR = [
     "checkpoints",
     "training_state",
     "signals",
+    "rate_trials",
+    "constant_rates",
     "rate_suggestion",
     "rate_range",
     "rate_rules",

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dtrain.config import dump_experiment
-from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.errors import DivergedError, EnvironmentProblem
 from dtrain.ownership import owned
-from dtrain.run_interface import RunObserver, RunOptions, RunResult
+from dtrain.run_interface import RunObserver, RunOptions, RunResult, check_seeds
 from dtrain.runs import RunFolder, check_run, create_run
 from dtrain.session import Session
-from dtrain.spec import LARGEST_SEED, Experiment
+from dtrain.spec import Experiment
 from dtrain.statistics import Interval, mean_interval
 
 
@@ -75,9 +75,7 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
         UsageError: There are not so many seeds.
         DtrainError: Data, environment or run folder do not allow it.
     """
-    if experiment.seed + seeds > LARGEST_SEED + 1:
-        message = f"got {seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
-        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+    check_seeds(experiment.seed, seeds)
     check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
     parent = create_run(options.runs_dir, name=options.name, stem=options.stem)

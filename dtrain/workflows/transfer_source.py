@@ -15,8 +15,8 @@ from dtrain.data.prepare import Data, Scaling, prepare
 from dtrain.data.scaling import fit_scaling
 from dtrain.data.sources import load_images, locate
 from dtrain.errors import ConfigError, Problem, UsageError
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.spec import LARGEST_SEED, Dataset, Experiment, fit_contradictions
+from dtrain.run_interface import RunObserver, RunOptions, check_seeds
+from dtrain.spec import Dataset, Experiment, fit_contradictions
 from dtrain.staging import Transfer
 
 if TYPE_CHECKING:
@@ -113,9 +113,7 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
         ModelFileError: The base is missing, unsafe, damaged or takes other images.
         DtrainError: Data or environment do not allow it.
     """
-    if experiment.seed + request.seeds > LARGEST_SEED + 1:
-        message = f"got {request.seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
-        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+    check_seeds(experiment.seed, request.seeds)
     backend.check_device(options.device)
     named = options.runs_dir / request.base
     file = read_model_file(named if named.is_dir() and not request.base.exists() else request.base)
