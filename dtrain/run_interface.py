@@ -52,8 +52,8 @@ class RunObserver(Protocol):
     def on_progress(self, step: int, total_steps: int) -> None:
         """Called after each chunk of steps with the steps taken so far."""
 
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
-        """Called after each epoch."""
+    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
+        """Called after each epoch, and for each that was trained before; None where nobody knows how long it took."""
 
 
 @dataclass(frozen=True)

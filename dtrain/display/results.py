@@ -70,11 +70,7 @@ def describe_run_report(report: RunReport) -> Parts:
     """Yields how a run is doing, its epochs, its result where it has one, and where its pictures are."""
     done = f"epoch {len(report.metrics)} of {report.epochs}"
     yield from _describe_status(report.folder, report.status, f"{done}, seed {report.seed}")
-    epochs = [
-        one if seconds is None else dict(one, seconds=seconds)
-        for one, seconds in zip(report.metrics, report.seconds, strict=True)
-    ]
-    yield EpochTable(epochs)
+    yield EpochTable([dict(one, seconds=took) for one, took in zip(report.metrics, report.seconds, strict=True)])
     if report.status.state in RESUMABLE:
         begins = f"from step {report.saved_step:,}" if report.saved_step else "from the first step"
         yield _next(f"dtrain resume {_reference(report.folder)}", f"goes on {begins}")

@@ -126,6 +126,13 @@ def test_a_run_that_has_no_result_says_how_it_is_doing(how: Status, said: str) -
     ]
 
 
+def test_a_run_that_died_before_it_wrote_how_long_an_epoch_took() -> None:
+    measures = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "momentum", "gradient_norm")
+    metrics = ({"epoch": 1} | dict.fromkeys(measures, 0.5),)
+    report = RunReport(Path("runs/a"), status("died"), 42, 20, metrics, (None,), None, (), 500)
+    assert "runs/a: died, epoch 1 of 20" in text(results.describe_run_report(report))
+
+
 def test_seeds_that_are_still_going_on() -> None:
     metrics = ({"val_accuracy": 0.7}, {"val_accuracy": 0.8123})
     running = RunReport(Path("runs/a/seed-1"), status("running"), 1, 20, metrics, (None, None), None, (), None)

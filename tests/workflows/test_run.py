@@ -46,7 +46,7 @@ class Listener:
     def on_progress(self, step: int, total_steps: int) -> None:
         """Ignores the step."""
 
-    def on_epoch(self, metrics: Any, seconds: float) -> None:
+    def on_epoch(self, metrics: Any, seconds: float | None) -> None:
         """Keeps the number of the epoch."""
         self.epochs.append(metrics.epoch)
 
@@ -234,7 +234,7 @@ def test_a_batch_larger_than_the_data_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     class Impatient(Listener):
-        def on_epoch(self, metrics: Any, seconds: float) -> None:
+        def on_epoch(self, metrics: Any, seconds: float | None) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
