@@ -17,7 +17,7 @@ from dtrain.run_interface import RunOptions, RunResult
 from dtrain.runs import RunFolder, create_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
-from dtrain.workflows.run import SeedsResult, run, run_seeds
+from dtrain.workflows.run import SeedsResult, can_be_resumed, run, run_seeds
 
 
 class Listener:
@@ -242,6 +242,21 @@ def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "cut")
     assert folder.read_status()["state"] == "interrupted"
     assert [line["epoch"] for line in folder.read_metrics()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (RunOptions(), "`dtrain resume '{}'`"),
+        (RunOptions(device="cpu"), "`dtrain resume '{}' --device cpu`"),
+        (RunOptions(data_dir=Path("my data")), "`dtrain resume '{}' --data-dir 'my data'`"),
+    ],
+)
+def test_the_command_to_go_on_has_what_the_run_was_given(given: RunOptions, said: str, tmp_path: Path) -> None:
+    folder = create_run(tmp_path / "my runs", name="cut", stem="")
+    with pytest.raises(KeyboardInterrupt) as caught, can_be_resumed(folder, given):
+        raise KeyboardInterrupt
+    assert caught.value.__notes__ == [f"to go on from where it stopped: {said.format(folder.path)}"]
 
 
 def test_notices_are_shown_once_for_all_seeds(tmp_path: Path) -> None:
