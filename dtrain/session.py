@@ -20,7 +20,7 @@ from dtrain.recording import Recorder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
 from dtrain.runs import RunFolder
 from dtrain.signals import signals_wait
-from dtrain.spec import NAMED_DATASETS, Experiment, fit_contradictions
+from dtrain.spec import NAMED_DATASETS, EarlyStopping, Experiment, fit_contradictions
 from dtrain.statistics import wilson_interval
 from dtrain.storage import replace_file
 from dtrain.techniques.networks import ConvNetwork
@@ -256,6 +256,7 @@ class Session:
             stopped_early=history.stopped_early,
             saved=experiment.training.save,
             advice=self._advice,
+            monitor=(experiment.training.early_stopping or EarlyStopping()).monitor,
         )
 
     def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> None:

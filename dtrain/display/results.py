@@ -142,7 +142,8 @@ def _describe_result(result: RunResult) -> Parts:
     yield _accuracy("test accuracy", result.test)
     yield _accuracy("validation accuracy", result.validation)
     early = ", stopped early" if result.stopped_early else ""
-    yield Text(f"best epoch {result.best_epoch} of {result.epochs}{early}")
+    by = f" by {result.monitor}" if result.monitor else ""
+    yield Text(f"best epoch {result.best_epoch} of {result.epochs}{by}{early}")
     trained = f"{duration(result.seconds['train'])} of training ({result.engine})"
     yield Text(f"{trained}, {duration(sum(result.seconds.values()))} in all; {result.parameters:,} parameters")
     for departure in result.departures:
@@ -151,7 +152,9 @@ def _describe_result(result: RunResult) -> Parts:
 
 def _describe_seeds(result: SeedsResult) -> Parts:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("\nseed", "validation\naccuracy", "test\naccuracy", "best\nepoch", "\nepochs", "training\nseconds"):
+    monitor = result.runs[0].monitor
+    best = f"best epoch\nby {monitor}" if monitor else "best\nepoch"
+    for heading in ("\nseed", "validation\naccuracy", "test\naccuracy", best, "\nepochs", "training\nseconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in result.runs:
         accuracies = percent(run.validation.accuracy), percent(run.test.accuracy)

@@ -103,6 +103,18 @@ def test_the_summary_agrees_with_the_result(finished: RunResult) -> None:
     assert str(finished.folder.parent) not in (finished.folder / "summary.json").read_text()
 
 
+@pytest.mark.parametrize(
+    ("stopping", "monitor"), [({"monitor": "val_accuracy"}, "val_accuracy"), ({}, "val_loss"), (None, "val_loss")]
+)
+def test_a_result_says_by_what_its_best_epoch_was_chosen(stopping: Any, monitor: str, tmp_path: Path) -> None:
+    training = {"epochs": 2, "engine": "graph", "early_stopping": stopping}
+    result = run(small(training=training), RunOptions(tmp_path), Listener())
+    values = [one[monitor] for one in RunFolder(result.folder).read_metrics()]
+    best = max(values) if monitor == "val_accuracy" else min(values)
+    assert result.monitor == monitor
+    assert result.best_epoch == 1 + values.index(best)
+
+
 def test_the_status_is_completed(finished: RunResult) -> None:
     assert RunFolder(finished.folder).read_status()["state"] == "completed"
 
