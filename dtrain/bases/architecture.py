@@ -145,7 +145,8 @@ def _refuse_foreign(configuration: Plain, path: Path) -> None:
         if not known or not own or not (registered is None or registered == kind):
             shown = f"{registered} ({kind})" if known else str(kind)
             message = f"layer {owner!r} needs {shown[:80]!r}, which is not on the list of safe layers ({place})"
-            problems.append(Problem(message, str(path), "nothing of it was loaded; see README for the list"))
+            hint = "nothing of it was loaded; README lists them under Reusing a trained network"
+            problems.append(Problem(message, str(path), hint))
     if problems:
         raise ModelFileError(problems[:MOST_REPORTED])
 
