@@ -165,9 +165,8 @@ def test_controls_can_be_left_out_and_the_result_be_a_base_again(
 def test_a_run_brings_its_own_scaling(tmp_path: Path) -> None:
     written = ["dataset.scaling=standardize", "dataset.train_limit=640", "network=[6]", "training.epochs=1"]
     trained = run(load_experiment(None, [*written, "training.engine=graph"]), RunOptions(tmp_path), Listener())
-    listener = Listener()
-    source = find_source(TASK, Request(trained.folder), RunOptions(tmp_path), listener)
-    assert listener.warnings == []
+    source = find_source(TASK, Request(trained.folder), RunOptions(tmp_path), Listener())
+    assert source.warnings == ()
     assert source.experiment.dataset.scaling == "standardize"
     # the statistics are those of the base's images, not of the task's
     assert source.data.scaling.offset.shape == SHAPE
@@ -216,10 +215,11 @@ def test_more_seeds_than_there_are() -> None:
 def test_without_the_full_set_task_b_takes_the_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missing = [type("Place", (), {"missing": ("train-images",)})()]
     monkeypatch.setattr("dtrain.workflows.transfer_source.locate", lambda name, data_dir: missing)
-    listener = Listener()
-    assert load_task(None, [], tmp_path, listener).dataset.name == SAMPLE
-    assert "dtrain data fetch fashion_mnist" in listener.warnings[0]
-    assert load_task(None, ["dataset.name=fashion_mnist"], tmp_path, listener).dataset.name == "fashion_mnist"
+    experiment, (warning,) = load_task(None, [], tmp_path)
+    assert experiment.dataset.name == SAMPLE
+    assert "dtrain data fetch fashion_mnist" in warning
+    experiment, warnings = load_task(None, ["dataset.name=fashion_mnist"], tmp_path)
+    assert (experiment.dataset.name, warnings) == ("fashion_mnist", ())
 
 
 def test_a_run_has_no_use_for_the_section(tmp_path: Path) -> None:

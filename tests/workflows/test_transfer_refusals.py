@@ -91,6 +91,15 @@ def test_exit_5_and_nothing_written(fault: str, tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "runs").exists()
 
 
+def test_an_error_of_the_base_comes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = [type("Place", (), {"missing": ("train-images",)})()]
+    monkeypatch.setattr("dtrain.workflows.transfer_source.locate", lambda name, data_dir: missing)
+    assert main(["transfer", "--base", "none.h5", "--runs-dir", str(tmp_path / "runs"), "--quiet"]) == 5
+    assert capsys.readouterr().err.startswith("error: none.h5: does not exist")
+
+
 def test_row_45_the_same_shapes_in_another_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arrays = arrays_of([12, 5, 5, 5])
     arrays["dense_1"], arrays["dense_2"] = arrays["dense_2"], arrays["dense_1"]
@@ -175,7 +184,9 @@ def test_row_47_what_cannot_be_frozen(
     written: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(whole(tmp_path / "base.h5"), tmp_path, *written) == 3
-    assert said in " ".join(capsys.readouterr().err.split())
+    told = capsys.readouterr().err
+    assert said in " ".join(told.split())
+    assert "warning" not in told
     assert not (tmp_path / "runs").exists()
 
 
