@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtrain import backend
-from dtrain.bases import load_model_file
+from dtrain.bases import build_base, read_outline
 from dtrain.bases.files import read_model_file
 from dtrain.config import load_experiment
 from dtrain.data.own import load_some
@@ -204,12 +204,13 @@ def _of_file(request: Request, options: RunOptions, observer: RunObserver) -> So
     # before anything is asked about it, and read only once
     file = read_model_file(path)
     dataset = _dataset(request)
+    outline = read_outline(file)
     data = None
     if dataset is not None:
         observer.on_phase(f"reading {dataset.name}")
         data = prepare(dataset, load_images(dataset.name, options.data_dir, observer.on_download))
     _start(options, observer)
-    base = load_model_file(file)
+    base = build_base(outline)
     if data is None:
         images, labels, split, scaling = _unrelated_images(request)
         names = tuple(map(str, range(base.classes)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain import backend
-from dtrain.bases import load_model_file
+from dtrain.bases import build_base, read_outline
 from dtrain.bases.files import read_model_file
 from dtrain.config import load_experiment, parse_experiment
 from dtrain.data.prepare import Data, Scaling, prepare
@@ -18,6 +18,7 @@ from dtrain.errors import ConfigError, Problem, UsageError
 from dtrain.run_interface import RunObserver, RunOptions
 from dtrain.spec import LARGEST_SEED, Dataset, Experiment, fit_contradictions
 from dtrain.staging import Transfer
+from dtrain.surgery.cutting import check_inputs, check_reuse
 
 if TYPE_CHECKING:
     from dtrain.bases import Base
@@ -121,16 +122,15 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
         raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
     backend.check_device(options.device)
     named = options.runs_dir / request.base
-    file = read_model_file(named if named.is_dir() and not request.base.exists() else request.base)
+    outline = read_outline(read_model_file(named if named.is_dir() and not request.base.exists() else request.base))
     section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
+    check_reuse(outline, section)
     experiment = experiment.model_copy(update={"transfer": section})
     observer.on_phase(f"reading {experiment.dataset.name}")
     data = _pool(experiment, options, observer)
     observer.on_phase("starting TensorFlow")
     started = backend.start(options.device)
-    from dtrain.surgery.cutting import check_inputs
-
-    base = load_model_file(file)
+    base = build_base(outline)
     check_inputs(base, data.image_shape)
     scaling, kind = _scaling(base, experiment, data, options, observer)
     assumed = () if base.scaling else (_assumption(base.path.name, kind),)
