@@ -38,15 +38,15 @@ def describe_run(result: RunResult) -> Parts:
     yield f"run folder {literal(result.folder)}"
     yield from _describe_result(result)
     if "keras" in result.saved:
-        yield _next(f"dtrain evaluate {_reference(result.folder)}", "what it gets wrong")
-    yield _next(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
+        yield next_step(f"dtrain evaluate {reference(result.folder)}", "what it gets wrong")
+    yield next_step(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
 
 
 def describe_seeds(result: SeedsResult) -> Parts:
     """Yields a line for each seed, the means with their intervals, and what to do next."""
     yield f"run folder {literal(result.folder)}"
     yield from _describe_seeds(result)
-    yield _next(f"dtrain show {_reference(result.folder)}", "the same again, and where the pictures are")
+    yield next_step(f"dtrain show {reference(result.folder)}", "the same again, and where the pictures are")
 
 
 def describe_validation(report: ValidationReport) -> Parts:
@@ -73,7 +73,7 @@ def describe_run_report(report: RunReport) -> Parts:
     yield EpochTable([dict(one, seconds=took) for one, took in zip(report.metrics, report.seconds, strict=True)])
     if report.status.state in RESUMABLE:
         begins = f"from step {report.saved_step:,}" if report.saved_step else "from the first step"
-        yield _next(f"dtrain resume {_reference(report.folder)}", f"goes on {begins}")
+        yield next_step(f"dtrain resume {reference(report.folder)}", f"goes on {begins}")
     if report.result:
         yield from _describe_result(report.result)
     for picture in report.pictures:
@@ -89,7 +89,7 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
             accuracy = f", val accuracy {percent(run.metrics[-1]['val_accuracy'])}" if run.metrics else ""
             yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}{accuracy}"
     if report.status.state in RESUMABLE:
-        yield _next(f"dtrain resume {_reference(report.folder)}", "goes on with the seeds that have not ended")
+        yield next_step(f"dtrain resume {reference(report.folder)}", "goes on with the seeds that have not ended")
     if report.result:
         yield from _describe_seeds(report.result)
     for run in report.runs:
@@ -130,7 +130,7 @@ def describe_data(report: DataReport) -> Parts:
         yield f"{one.name}: {literal(one.path) if one.verified else _a_line_each(one.problem)}"
     for one in report.sets:
         if one.path is None:
-            yield _next(f"dtrain data fetch {one.name}", "download it")
+            yield next_step(f"dtrain data fetch {one.name}", "download it")
 
 
 def _a_line_each(problem: str) -> str:
@@ -224,8 +224,12 @@ def _confusion_table(report: EvaluationReport) -> Table:
     return table
 
 
-def _reference(folder: Path) -> str:
-    """How a command finds the run: by its name where no --runs-dir is needed, else by its path."""
+def reference(folder: Path) -> str:
+    """Returns how a command finds a run: by its name where no --runs-dir is needed, else by its path.
+
+    Args:
+        folder: The run folder.
+    """
     return _quoted(Path(folder.name) if folder.parent == DEFAULT_RUNS_DIR else folder)
 
 
@@ -233,5 +237,11 @@ def _quoted(path: Path) -> str:
     return literal(shlex.quote(str(path)))
 
 
-def _next(command: str, purpose: str) -> Sentence:
+def next_step(command: str, purpose: str) -> Sentence:
+    """Returns a command that may follow.
+
+    Args:
+        command: As it is typed.
+        purpose: What it is good for.
+    """
     return Sentence(f"{command}  # {purpose}", "next")
