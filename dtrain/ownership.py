@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from dtrain.storage import held_lock
 
 LOCK_SECONDS = 1.0
 """How long an owner waits for the lock, which readers take for a moment to see whether anybody has it."""
+HEARTBEAT_SECONDS = 2.0
+"""Between two updates of the status file, so that a reader can tell a live run from a dead one."""
 LONG_SILENCE = 600.0
 """Seconds without a heartbeat after which a run on another machine, which cannot be asked, is given up."""
 
@@ -93,7 +96,7 @@ def locked(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def true_status(folder: RunFolder, **more: object) -> Iterator[None]:
-    """Keeps the status of a run folder true, whatever happens inside.
+    """Keeps the status of a run folder true and its heartbeat young, whatever happens inside.
 
     Args:
         folder: The run folder, which is `locked`.
@@ -101,13 +104,34 @@ def true_status(folder: RunFolder, **more: object) -> Iterator[None]:
     """
     folder.write_status("running", **more)
     try:
-        yield
+        with _heartbeat(folder, **more):
+            yield
     except BaseException as error:
         # the folder may be gone or the disk full, which is then not the reason
         with suppress(DtrainError):
             folder.write_status(_state_after(error), **_reason(error), **more)
         raise
     folder.write_status("completed", **more)
+
+
+@contextmanager
+def _heartbeat(folder: RunFolder, **more: object) -> Iterator[None]:
+    """Gives signs of life from a thread of its own: a compilation or a slow step takes long without a border."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            # what keeps a sign of life from the disk keeps the results from it too, and those complain
+            with suppress(DtrainError):
+                folder.write_status("running", **more)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _state_after(error: BaseException) -> State:
@@ -125,7 +149,7 @@ def _reason(error: BaseException) -> dict[str, str]:
 def _refuse_distant_owner(folder: RunFolder) -> None:
     """Locks may not reach from machine to machine; a heartbeat in the status file does."""
     status = current_status(folder)
-    distant = status.state == "running" and status.host != socket.gethostname()
+    distant = status.state in ("created", "running") and status.host != socket.gethostname()
     if distant and status.heartbeat_age < LONG_SILENCE:
         raise _in_use(folder, status)
 

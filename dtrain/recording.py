@@ -12,14 +12,12 @@ from dtrain.runs import RunFolder
 from dtrain.signals import StopRequest
 from dtrain.training_state import EpochMetrics, TrainingState
 
-HEARTBEAT_SECONDS = 2.0
-"""Between two updates of the status file, so that a reader can tell a live run from a dead one."""
 CHECKPOINT_SECONDS = 2.0
 """Between two checkpoints at least: what a crash costs, against what writing them costs."""
 
 
 class Recorder:
-    """Writes metrics, durations, signs of life and checkpoints, and stops training at a border when asked to.
+    """Writes metrics, durations and checkpoints, and stops training at a border when asked to.
 
     Args:
         folder: The run folder.
@@ -39,15 +37,12 @@ class Recorder:
     ) -> None:
         self._folder, self._observer, self._request = folder, observer, request
         self._variables, self._circumstances = variables, circumstances
-        self._began = self._beat = self._saved = time.monotonic()
+        self._began = self._saved = time.monotonic()
         self._checkpoint_seconds = 0.0
         self._ended: tuple[EpochMetrics, float] | None = None
 
     def on_progress(self, step: int, total_steps: int) -> None:
-        """Gives a sign of life."""
-        if time.monotonic() - self._beat > HEARTBEAT_SECONDS:
-            self._folder.write_status("running")
-            self._beat = time.monotonic()
+        """Shows the steps taken so far."""
         self._observer.on_progress(step, total_steps)
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -21,7 +20,11 @@ from dtrain.techniques.schedules import Performance, Plateau, Schedule
 from dtrain.training_state import EpochMetrics, History, Patience, StepLog, TrainingState
 
 CHUNK_STEPS = 500
-"""Steps between two looks at the outside world: well under a second of training for the lesson's networks."""
+"""Steps between two looks at the outside world, at most: well under a second for the lesson's networks."""
+CHUNK_SECONDS = 1.0
+"""What these steps may take: so long does a request to stop wait where each of them is slow."""
+FIRST_CHUNK_STEPS = 10
+"""Steps between two looks while it is not known what a step takes."""
 FIXES = "lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0"
 
 _SHUFFLE, _NOISE = 1, 2
@@ -54,6 +57,26 @@ class Observer(Protocol):
             take_state: Returns the state at this moment; a DivergedError if a weight is not finite.
             last: Whether no step follows.
         """
+
+
+class Pace:
+    """How many steps fit between two looks at the outside world; where an epoch is cut changes no result."""
+
+    def __init__(self) -> None:
+        self.chunk_steps = min(FIRST_CHUNK_STEPS, CHUNK_STEPS)
+        self._compiled = False
+
+    def measure(self, steps: int, seconds: float) -> None:
+        """Takes note of what the last chunk took.
+
+        Args:
+            steps: Its steps.
+            seconds: Its duration.
+        """
+        # the first chunk's time is mostly that of the compilation
+        if self._compiled:
+            self.chunk_steps = max(1, int(min(CHUNK_STEPS, steps * CHUNK_SECONDS / seconds)))
+        self._compiled = True
 
 
 class Trainer:
@@ -91,6 +114,7 @@ class Trainer:
         self._patience = Patience(training.early_stopping)
         self._ended: list[EpochMetrics] = []
         self._log = StepLog()
+        self._pace = Pace()
 
     def restore(self, state: TrainingState) -> None:
         """Puts everything where it was when `state` was taken."""
@@ -152,13 +176,11 @@ class Trainer:
     def _train_epoch(self, epoch: int) -> EpochMetrics:
         first = epoch * self.steps_per_epoch
         order = epoch_order(self._experiment.seed, self._epochs_before + epoch, self._engine.examples)
-        for start, stop in self._chunks(first):
-            # what was trained before an interruption is not trained again
-            left = max(start, self._log.step - first)
-            if left < stop:
-                self._train_chunk(order, first, left, stop)
-                if stop < self.steps_per_epoch:
-                    self._observer.on_border(self.state, last=False)
+        # what was trained before an interruption is not trained again
+        while (start := self._log.step - first) < self.steps_per_epoch:
+            self._train_chunk(order, first, start, self._next_cut(first, start))
+            if self._log.step < first + self.steps_per_epoch:
+                self._observer.on_border(self.state, last=False)
         validation = self._validate(first + self.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:
             self._measure_plateau(validation.loss)
@@ -183,13 +205,13 @@ class Trainer:
     def _schedule(self) -> Schedule:
         return self._experiment.schedule
 
-    def _chunks(self, first: int) -> list[tuple[int, int]]:
-        """Cuts an epoch where something is to happen between two steps."""
-        cuts = {*range(0, self.steps_per_epoch, CHUNK_STEPS), self.steps_per_epoch}
+    def _next_cut(self, first: int, start: int) -> int:
+        """Where in an epoch something is to happen between two steps."""
+        cut = min(start + self._pace.chunk_steps, self.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps:
             every = self._schedule.every_steps
-            cuts |= set(range(-first % every, self.steps_per_epoch, every))
-        return list(itertools.pairwise(sorted(cuts)))
+            cut = min(cut, start + every - (first + start) % every)
+        return cut
 
     def _train_chunk(self, order: npt.NDArray[np.int64], first: int, start: int, stop: int) -> None:
         # behind the end of the schedule its last rate holds
@@ -197,7 +219,9 @@ class Trainer:
         rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
         momenta = self._schedule.momenta(numbers, self.plan)
         first_noise = first + self._epochs_before * self.steps_per_epoch
+        began = time.perf_counter()
         records = self._engine.train(order, rates, momenta, self._noise_seed, first_noise, start, stop)
+        self._pace.measure(stop - start, time.perf_counter() - began)
         self._log.append(
             {
                 "loss": records.loss,

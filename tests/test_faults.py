@@ -22,7 +22,7 @@ from dtrain.run_interface import RunOptions
 from dtrain.runs import RunFolder
 from dtrain.spec import Experiment
 from dtrain.workflows.resume import ResumeRequest, resume
-from dtrain.workflows.run import run
+from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.show import RunReport, show
 from tests.workflows.test_resume import assert_equal_runs
 from tests.workflows.test_run import Listener
@@ -104,10 +104,14 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @contextmanager
-def child(reference: Path, runs_dir: Path, preparation: str = "", **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that trains what the reference was trained on, into the folder ``cut``."""
+def child(
+    reference: Path, runs_dir: Path, preparation: str = "", more: tuple[str, ...] = (), **options: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that trains what the reference was trained on, into the folder ``cut``, or goes on with it."""
     command = [sys.executable, "-c", CHILD.replace("{preparation}", preparation)]
-    command += ["run", str(reference / "config.yaml"), "--runs-dir", str(runs_dir), "--name", "cut", "--quiet"]
+    begin = ["run", str(reference / "config.yaml"), "--name", "cut"]
+    command += ["resume", "cut"] if (runs_dir / "cut").exists() else begin
+    command += ["--runs-dir", str(runs_dir), "--quiet", *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
         yield process
         process.kill()
@@ -154,6 +158,34 @@ def test_row_66_killed_at_any_moment(name: str, chance: int, references: Callabl
         process.wait()
     assert (tmp_path / "cut" / "metrics.jsonl").exists()
     go_on_like(reference, tmp_path)
+
+
+@pytest.mark.parametrize("point", ["in the middle of an epoch", "before a checkpoint gets its name"])
+def test_row_66_killed_again_and_again_while_going_on(
+    point: str, references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reference, reached = references("dropout and batch norm"), [0]
+    for _ in range(3):
+        with child(reference, tmp_path, POINTS[point]) as process:
+            said = process.communicate()
+        assert process.returncode == -signal.SIGKILL, said
+        report = show(tmp_path, "cut")
+        assert isinstance(report, RunReport)
+        reached.append(report.saved_step or 0)
+    assert reached == sorted(set(reached)), "each time it came further"
+    go_on_like(reference, tmp_path)
+
+
+def test_row_66_killed_in_the_second_of_three_seeds(references: Callable[[str], Path], tmp_path: Path) -> None:
+    reference, cut = references("nadam and performance"), tmp_path / "cut"
+    with child(reference, tmp_path, more=("--seeds", "3")) as process:
+        wait_until(lambda: lines(cut / "seed-43" / "metrics.jsonl") > 2, process)
+        process.kill()
+    assert show(tmp_path, "cut").status.state == "died"
+    resume(ResumeRequest("cut"), RunOptions(tmp_path), Listener())
+    whole = run_seeds(experiment("nadam and performance"), 3, RunOptions(tmp_path, "whole"), Listener()).folder
+    for seed in (42, 43, 44):
+        assert_equal_runs(cut / f"seed-{seed}", whole / f"seed-{seed}")
 
 
 @pytest.mark.parametrize(

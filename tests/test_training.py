@@ -15,7 +15,7 @@ from dtrain.errors import DivergedError
 from dtrain.evaluation import Evaluator
 from dtrain.model import build_model
 from dtrain.spec import EarlyStopping, Experiment
-from dtrain.training import Trainer
+from dtrain.training import CHUNK_STEPS, Pace, Trainer
 from dtrain.training_state import EpochMetrics, History, Patience, TrainingState
 
 
@@ -198,11 +198,24 @@ def test_row_70_divergence_names_step_rate_and_gradient(data: Data) -> None:
 
 def test_progress_is_reported_in_chunks(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 2)
+    monkeypatch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
     cut = train(data, epochs=2, regularizer="dropout")
     assert cut[2].progress == [2, 4, 5, 7, 9, 10]
     monkeypatch.undo()
     whole = train(data, epochs=2, regularizer="dropout")
     assert cut[0].epochs == whole[0].epochs
+
+
+def test_slow_steps_make_short_chunks() -> None:
+    pace = Pace()
+    pace.measure(steps=10, seconds=30.0)
+    assert pace.chunk_steps == 10, "the first chunk also compiled"
+    pace.measure(steps=10, seconds=2.0)
+    assert pace.chunk_steps == 5
+    pace.measure(steps=5, seconds=20.0)
+    assert pace.chunk_steps == 1
+    pace.measure(steps=1, seconds=1e-4)
+    assert pace.chunk_steps == CHUNK_STEPS
 
 
 def test_row_71_a_weight_that_is_not_finite_is_named_where_the_loss_does_not_show_it(data: Data) -> None:

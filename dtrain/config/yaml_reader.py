@@ -69,6 +69,14 @@ class _BoundedLoader(yaml.SafeLoader):
         self._check_level()
         super().fetch_flow_collection_start(TokenClass)
 
+    def fetch_more_tokens(self) -> None:
+        try:
+            super().fetch_more_tokens()
+        except (ValueError, OverflowError):
+            # PyYAML converts the numbers in escapes and in the %YAML directive without a check.
+            message = "got an escape or a directive with a number out of range; expected valid YAML"
+            raise _Refusal(self.get_mark(), message) from None
+
     def add_indent(self, column: int) -> bool:
         self._check_level()
         return super().add_indent(column)
@@ -102,10 +110,6 @@ def read_yaml(text: str, source: str) -> Document:
         raise ConfigError(refusal.message, where=where, hint=refusal.hint) from None
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, source) from None
-    except (ValueError, OverflowError):
-        # PyYAML converts the numbers in escapes and in the %YAML directive without a check.
-        message = "got an escape or a directive with a number out of range; expected valid YAML"
-        raise ConfigError(message, where=source) from None
 
 
 def decode_yaml(data: bytes, source: str) -> str:

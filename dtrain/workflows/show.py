@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +107,7 @@ def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
     results = tuple(run.result for run in runs if run.result)
     diverged = sum(run.status.state == "diverged" for run in runs)
     result = summarise_seeds(folder.path, results, diverged) if results else None
-    status = current_status(folder)
-    youngest = min((status, *(run.status for run in runs)), key=lambda one: one.heartbeat_age)
-    status = replace(status, heartbeat=youngest.heartbeat, heartbeat_age=youngest.heartbeat_age)
-    return SeedsReport(folder.path, status, planned_seeds(folder), runs, result)
+    return SeedsReport(folder.path, current_status(folder), planned_seeds(folder), runs, result)
 
 
 def planned_seeds(folder: RunFolder) -> int | None:

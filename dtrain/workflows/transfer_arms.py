@@ -70,7 +70,6 @@ def train_arms(design: Design, folder: RunFolder, observer: RunObserver) -> Resu
                 except DivergedError as error:
                     observer.on_warning(f"{ARMS[name]}, seed {seed}, diverged: {error}")
                 observer.on_progress(number * len(design.names) + place + 1, count)
-            folder.write_status("running")
         if not results["transfer"]:
             message = f"all {len(design.seeds)} seeds of the reused layers diverged"
             hint = "lower transfer.frozen_learning_rate and transfer.unfrozen_learning_rate tenfold"

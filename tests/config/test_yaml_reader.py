@@ -77,6 +77,9 @@ def test_size_is_bounded() -> None:
     assert refusal("é" * (MAXIMUM_BYTES // 2) + "x") == "a.yaml: got at least 262,145 bytes; expected at most 262,144"
 
 
+OUT_OF_RANGE = "got an escape or a directive with a number out of range; expected valid YAML"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -90,7 +93,7 @@ def test_size_is_bounded() -> None:
         ("1: x", "a.yaml:1:1: got 1 as a key; expected a name"),
         ("~: x", "a.yaml:1:1: got ~ as a key; expected a name"),
         ("? [a]\n: x", "a.yaml:1:3: got a list or a mapping as a key; expected a name"),
-        ('a: "\\UFFFFFFFF"', "a.yaml: got an escape or a directive with a number out of range; expected valid YAML"),
+        ('a: "\\UFFFFFFFF"', f"a.yaml:1:7: {OUT_OF_RANGE}"),
         ("a: b: c", "a.yaml:1:5: got invalid YAML: mapping values are not allowed here"),
         ("a: 1\u2028b: 2", "a.yaml:1:5: got the control character U+2028 at offset 4; expected printable text"),
     ],

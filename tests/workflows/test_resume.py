@@ -47,6 +47,7 @@ class Interrupter(Listener):
 def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten steps an epoch in three chunks, and a checkpoint after each."""
     monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 4)
+    monkeypatch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
     monkeypatch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
 
 
@@ -61,6 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same run, stopped after 14 of its 20 steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dtrain.training.CHUNK_STEPS", 4)
+        patch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
         patch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
         runs_dir = tmp_path_factory.mktemp("runs")
         with pytest.raises(Stopped):
