@@ -285,8 +285,8 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     if run is None:
         return RunFolder(runs_dir / names[-1])
     newest = ", ".join(names[: -SHOWN_RUNS - 1 : -1])
-    message = f"got run {run!r}; expected the name or path of a run, the latest of which are {newest}"
-    raise UsageError(message + did_you_mean(run, names), where=str(runs_dir))
+    expected = f"expected the name or path of a run in {runs_dir}/, the latest of which are {newest}"
+    raise UsageError(f"got {run!r}; {expected}{did_you_mean(run, names)}", where="run")
 
 
 def _next_moment(runs_dir: Path, now: str) -> str:

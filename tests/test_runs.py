@@ -272,6 +272,9 @@ def test_an_unknown_run_is_answered_with_the_newest(tmp_path: Path, run: str) ->
     make_runs(tmp_path, *[f"elu-{number}" for number in range(1, 8)])
     with pytest.raises(UsageError, match="elu-7, elu-6, elu-5, elu-4, elu-3") as caught:
         find_run(tmp_path, run)
+    assert str(caught.value).startswith(
+        f"run: got {run!r}; expected the name or path of a run in {tmp_path}/, the latest"
+    )
     assert ("did you mean 'elu-1'" in str(caught.value)) == (run == "elu-11")
 
 

@@ -93,7 +93,7 @@ class _Work:
             ended = [one for one in parent.seed_folders() if current_status(one).state == "completed"]
             return summarise_seeds(parent.path, tuple(map(read_result, ended)), seeds - len(ended))
         session = self._session(whole)
-        with can_be_resumed(parent), true_status(parent, seeds=seeds):
+        with can_be_resumed(parent, self.options), true_status(parent, seeds=seeds):
             return train_seeds(parent, experiments, lambda one: self._seed(session, parent, one), self.observer)
 
     def _seed(self, session: Session, parent: RunFolder, experiment: Experiment) -> RunResult:
@@ -145,7 +145,7 @@ class _Work:
         _refuse_futile(start, now, target, folder)
         if start:
             self.observer.on_phase(f"going on from step {start.state.step:,}")
-        with can_be_resumed(folder), true_status(folder):
+        with can_be_resumed(folder, self.options), true_status(folder):
             remove_leftovers(folder.path)
             remove_leftovers(folder.checkpoints_path)
             # both that are kept: the one before the last is needed where the last gets damaged

@@ -41,6 +41,8 @@ def transfer(experiment: Experiment, request: Request, options: RunOptions, obse
     check_run(options.runs_dir, name=options.name)
     source = find_source(experiment, request, options, observer)
     kept, design = _design(source, request)
+    for text in source.warnings:
+        observer.on_warning(text)
     folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
     # from here on nobody takes the folder for a trained run
     write(folder.path / TRANSFER, to_json({"base": source.base.path.name, "verdict": "has not ended"}, indent=2))

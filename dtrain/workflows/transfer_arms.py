@@ -134,6 +134,7 @@ def _result(design: Design, seed: int, folder: RunFolder, training: ArmTraining)
         engine=design.experiment.training.engine,
         stopped_early=False,
         saved=(),
+        monitor="val_loss",
     )
 
 

@@ -90,6 +90,27 @@ def assert_equal_runs(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(left, right)
 
 
+class Stopwatch(Listener):
+    """Keeps how long each epoch is said to have taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: dict[int, float | None] = {}
+
+    def on_epoch(self, metrics: Any, seconds: float | None) -> None:
+        """Keeps the duration."""
+        self.seconds[metrics.epoch] = seconds
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_epoch_that_was_trained_before_is_shown_with_its_own_duration(cut: Path, known: bool) -> None:
+    written = (cut / "timing.jsonl").read_bytes() if known else b""
+    (cut / "timing.jsonl").write_bytes(written)
+    go_on(cut, stopwatch := Stopwatch())
+    assert stopwatch.seconds[1] == (json.loads(written)["seconds"] if known else None)
+    assert stopwatch.seconds[2]
+
+
 def contents(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
