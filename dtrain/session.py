@@ -17,8 +17,8 @@ from dtrain.data.sources import load_images
 from dtrain.device_problems import shortage_explained
 from dtrain.errors import ConfigError, EnvironmentProblem, Problem
 from dtrain.recording import Recorder
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
-from dtrain.runs import RunFolder
 from dtrain.signals import signals_wait
 from dtrain.spec import NAMED_DATASETS, EarlyStopping, Experiment, fit_contradictions
 from dtrain.statistics import wilson_interval

@@ -40,6 +40,7 @@ FROM_DOOR_TO_CELLAR = [
     "rate_rules",
     "bases",
     "runs",
+    "run_folder",
     "run_names",
     "storage",
     "evaluation",

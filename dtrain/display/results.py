@@ -14,7 +14,7 @@ from rich.text import Text
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import EpochTable, duration, number, percent, percent_interval
 from dtrain.ownership import RESUMABLE
-from dtrain.runs import CONFIG
+from dtrain.run_folder import CONFIG
 
 if TYPE_CHECKING:
     from dtrain.ownership import Status

@@ -21,8 +21,9 @@ from dtrain.rate_rules import RULE_NAMES, FloatArray, pool_size
 from dtrain.rate_suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
 from dtrain.rate_trials import MULTIPLES, Trial, judge
 from dtrain.rate_trials import SEEDS as TRIAL_SEEDS
+from dtrain.run_folder import RATES, RunFolder
 from dtrain.run_interface import RunObserver, RunOptions, check_seeds
-from dtrain.runs import RATES, RunFolder, check_run, create_run
+from dtrain.runs import check_run, create_run
 from dtrain.session import Session
 from dtrain.spec import LARGEST_SEED, Experiment
 from dtrain.storage import check_new, replace_file, writing

@@ -12,8 +12,9 @@ from dtrain.config import dump_experiment, parse_experiment
 from dtrain.config.differences import differing_settings
 from dtrain.errors import DivergedError, ResumeError, UsageError
 from dtrain.ownership import Status, current_status, locked, true_status
+from dtrain.run_folder import CONFIG, RunFolder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult
-from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.runs import find_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.storage import remove_leftovers

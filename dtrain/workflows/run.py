@@ -11,8 +11,9 @@ from pathlib import Path
 from dtrain.config import dump_experiment
 from dtrain.errors import DivergedError, EnvironmentProblem
 from dtrain.ownership import owned
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, check_seeds
-from dtrain.runs import RunFolder, check_run, create_run
+from dtrain.runs import check_run, create_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval, mean_interval

@@ -18,8 +18,8 @@ from dtrain.data.prepare import Data, prepare
 from dtrain.data.scaling import Scaling, fit_scaling
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DataError, ModelFileError, UsageError
+from dtrain.run_folder import STATUS
 from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import STATUS
 from dtrain.spec import LARGEST_SEED, Dataset, Experiment
 from dtrain.techniques.regularizers import Noise
 from dtrain.uncertainty import check_rates

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from dtrain.config import dump_experiment
 from dtrain.device_problems import shortage_explained
 from dtrain.ownership import true_status
+from dtrain.run_folder import TRANSFER, RunFolder
 from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import TRANSFER, RunFolder, check_run, create_run
+from dtrain.runs import check_run, create_run
 from dtrain.spec import Experiment
 from dtrain.storage import to_json, write
 from dtrain.workflows.transfer_arms import Design, Results, train_arms

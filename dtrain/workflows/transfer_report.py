@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from dtrain.errors import RunConflictError
 from dtrain.ownership import STATES_IN_WORDS, current_status
 from dtrain.power import seeds_needed
-from dtrain.runs import TRANSFER, RunFolder, list_runs
+from dtrain.run_folder import TRANSFER, RunFolder, list_runs
 from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
 from dtrain.staging import Arm, Stage
 from dtrain.statistics import Interval, mean_interval

@@ -14,8 +14,9 @@ from dtrain.cli import main
 from dtrain.config import load_experiment
 from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
 from dtrain.rate_range import RateRange
+from dtrain.run_folder import list_runs
 from dtrain.run_interface import RunOptions
-from dtrain.runs import create_run, find_run, list_runs
+from dtrain.runs import create_run, find_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.workflows.lr_find import RateReport, constant, lr_find

@@ -17,8 +17,9 @@ from dtrain.cli import main
 from dtrain.config import load_experiment
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DataError, EnvironmentProblem, UsageError
+from dtrain.run_folder import RunFolder, list_runs
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder, find_run, list_runs
+from dtrain.runs import find_run
 from dtrain.workflows.mc_predict import McReport, mc_predict
 from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.stochastic_source import Request

@@ -19,8 +19,8 @@ from dtrain.checkpoints import KEPT
 from dtrain.config import load_experiment
 from dtrain.errors import DivergedError, DtrainError, ResumeError, RunConflictError, UsageError
 from dtrain.ownership import locked
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunOptions, RunResult
-from dtrain.runs import RunFolder
 from dtrain.signals import Stopped
 from dtrain.workflows.resume import ResumeRequest, resume
 from dtrain.workflows.run import SeedsResult, run, run_seeds

@@ -13,8 +13,9 @@ import pytest
 from dtrain.config import load_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunOptions, RunResult
-from dtrain.runs import RunFolder, create_run
+from dtrain.runs import create_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.workflows.run import SeedsResult, can_be_resumed, run, run_seeds

@@ -18,8 +18,8 @@ from dtrain.config import load_experiment, parse_experiment
 from dtrain.data.prepare import prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
+from dtrain.run_folder import RunFolder, list_runs
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder, list_runs
 from dtrain.workflows.run import run
 from dtrain.workflows.show import SeedsReport, show
 from dtrain.workflows.transfer import transfer
