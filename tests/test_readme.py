@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from dtrain.bases.architecture import LAYERS
 from dtrain.cli import app
 
 TESTS = Path(__file__).parent
@@ -26,3 +27,10 @@ def test_every_command_is_in_the_table_of_commands() -> None:
     groups = (group.typer_instance for group in app.registered_groups)
     names = {command.name for group in groups if group for command in group.registered_commands}
     assert names == set(re.findall(r"^\| `dtrain ([\w-]+)", README, re.MULTILINE))
+
+
+def test_the_safe_layers_that_a_refusal_points_to_are_all_there_and_no_others() -> None:
+    section = README.partition("## Reusing a trained network")[2].partition("\n## ")[0]
+    sentence = re.search(r"The layers of a base may be (.*?), in a `Sequential`", section, re.DOTALL)
+    assert sentence
+    assert sorted(re.findall(r"`(\w+)`", sentence[1])) == sorted(LAYERS)

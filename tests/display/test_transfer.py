@@ -71,6 +71,7 @@ def test_what_was_reused_how_it_was_trained_and_what_came_of_it() -> None:
         "metrics, picture and report runs/transfer-1; model.keras of the first seed",
         "6 trainings in 21 s",
         "verdict: reuse helps",
+        "next: dtrain show runs/transfer-1/transfer # each seed of the reused layers",
     ]
 
 
