@@ -58,8 +58,8 @@ class Pair:
         corrected: The same as one of all comparisons that there are.
         verdict: What may be said of the first experiment; with a single seed always that there is no evidence.
         verdict_on_models: What may be said of the first model on these images; None where seeds are compared.
-        seeds_needed: How many seeds each such a difference needs; None if it needs too many or nobody can say, and
-            where there is evidence.
+        seeds_needed: How many seeds each such a difference needs, more than there are; None if it needs too many or
+            nobody can say, and where there is evidence.
         words: All of it in a sentence.
     """
 
@@ -120,9 +120,20 @@ def compare_with_best(contestants: Sequence[Contestant]) -> tuple[Pair, ...]:
     probabilities = [one.probability for one in pairs]
     against_best = zip(pairs[: len(ranked) - 1], holm(probabilities), strict=False)
     return tuple(
-        _judged(replace(one, corrected=corrected), comparisons, in_reach=_in_reach(one, place, probabilities))
+        _judged(
+            replace(one, corrected=corrected),
+            comparisons,
+            in_reach=_in_reach(one, place, probabilities),
+            seeds=_worth(one, ranked[0], ranked[place + 1]),
+        )
         for place, (one, corrected) in enumerate(against_best)
     )
+
+
+def _worth(pair: Pair, first: Contestant, second: Contestant) -> int:
+    """How many seeds each are worth as much as those that there are: of unlike numbers their harmonic mean."""
+    sizes = len(first.test), len(second.test)
+    return len(pair.seeds) or 2 * sizes[0] * sizes[1] // sum(sizes)
 
 
 def _in_reach(pair: Pair, place: int, probabilities: Sequence[float]) -> bool:
@@ -148,7 +159,7 @@ def _tested(first: Contestant, second: Contestant) -> Pair:
     return Pair(first.name, second.name, (), found, None, found.probability, found.probability)
 
 
-def _judged(pair: Pair, comparisons: int, *, in_reach: bool) -> Pair:
+def _judged(pair: Pair, comparisons: int, *, in_reach: bool, seeds: int) -> Pair:
     chance = f"p = {pair.probability:.2g}"
     if comparisons > 1:
         chance += f" ({pair.corrected:.2g} as one of {comparisons} comparisons)"
@@ -157,7 +168,7 @@ def _judged(pair: Pair, comparisons: int, *, in_reach: bool) -> Pair:
     assert pair.difference
     verdict, needed = verdict_on(pair.difference.mean, pair.corrected), None
     if verdict == "no evidence":
-        needed = _needed(pair.difference, comparisons, len(pair.seeds))
+        needed = seeds_needed(pair.difference, seeds, comparisons)
         ending = "" if in_reach else _out_of_reach(len(pair.seeds), comparisons)
         ending += _needed_in_words(pair.difference, needed)
         beginning = f"no evidence that {pair.first} and {pair.second} differ"
@@ -194,12 +205,6 @@ def _out_of_reach(seeds: int, comparisons: int) -> str:
     context = f"as one of {comparisons} comparisons " if comparisons > 1 else ""
     enough = _fewest_pairs(comparisons)
     return f"; {context}the exact test of {seeds} seeds cannot reach {LEVEL}, that of {enough} seeds could"
-
-
-def _needed(found: Difference, comparisons: int, seeds: int) -> int | None:
-    """More than there are: where these were not enough for the exact test, the t test may say that they are."""
-    needed = seeds_needed(found, comparisons)
-    return None if needed is None else max(needed, seeds + 1)
 
 
 def _needed_in_words(found: Difference, needed: int | None) -> str:

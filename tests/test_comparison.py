@@ -10,6 +10,7 @@ from scipy import stats
 
 import dtrain.comparison
 from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
+from dtrain.power import seeds_needed
 
 RIGHT = {"elu": np.arange(100) < 90, "selu": np.arange(100) < 60, "tanh": np.arange(100) < 89}
 
@@ -83,7 +84,7 @@ def test_the_comparisons_of_all_pairs_are_corrected_for() -> None:
 def test_another_experiment_never_makes_evidence_out_of_none(seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 150 pairs whose difference is near the border of a verdict, most have none; a third that is worse than both
     by far, and a fourth that is like the second, are only more to correct for."""
-    monkeypatch.setattr(dtrain.comparison, "seeds_needed", lambda found, comparisons: None)
+    monkeypatch.setattr(dtrain.comparison, "seeds_needed", lambda found, seeds, comparisons: None)
     random = np.random.default_rng(seeds)
     verdicts = []
     for _ in range(150):
@@ -137,6 +138,15 @@ def test_without_evidence_more_seeds_are_needed_than_there_are() -> None:
     assert pair.difference is not None and pair.difference.t_probability is not None
     assert pair.difference.t_probability < 0.05 < pair.probability
     assert pair.seeds_needed == 7 and "about 7 seeds each would be needed" in pair.words
+
+
+def test_seeds_of_unlike_numbers_are_worth_their_harmonic_mean() -> None:
+    """2 and 6 unlike seeds make a mean difference as certain as 3 and 3 do, so that 4 are the fewest that are more."""
+    many = contestant("selu", [0.9, 0.89, 0.875, 0.9, 0.88, 0.88], first_seed=9)
+    pair = only(contestant("elu", [0.93, 0.95], 0.95), many)
+    assert pair.difference is not None and not pair.difference.paired
+    assert (pair.verdict, pair.seeds_needed) == ("no evidence", 4)
+    assert seeds_needed(pair.difference, 2) == 3
 
 
 def test_a_difference_that_is_hardly_there_needs_more_seeds_than_anybody_trains() -> None:
@@ -197,7 +207,7 @@ def test_chance_alone_makes_a_winner_at_most_once_in_twenty(
     A model that is better by chance is so on validation and test images alike: the winner of a ranking is lucky, and a
     correction for the comparisons with it alone would call it better too often (of ten, in more than one of ten cases).
     """
-    monkeypatch.setattr(dtrain.comparison, "seeds_needed", lambda found, comparisons: None)
+    monkeypatch.setattr(dtrain.comparison, "seeds_needed", lambda found, seeds, comparisons: None)
     random = np.random.default_rng([experiments, seeds])
     winners = 0
     for _ in range(500):

@@ -168,7 +168,7 @@ def contrasts(accuracies: Accuracies) -> tuple[Contrast, ...]:
         if name != "transfer" and len(seeds) > 1:
             difference = paired_difference([reused[seed] for seed in seeds], [control[seed] for seed in seeds])
             verdict = verdict_on(difference.mean, difference.probability)
-            found.append(Contrast(name, difference, verdict, seeds_needed(difference)))
+            found.append(Contrast(name, difference, verdict, seeds_needed(difference, len(seeds))))
     return tuple(found)
 
 

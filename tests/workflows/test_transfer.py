@@ -274,3 +274,11 @@ def test_verdicts_follow_p() -> None:
     assert f"about {found[1].seeds_needed})" in said
     (lost,) = contrasts({"transfer": worse, "scratch": better})
     assert "reuse hurts" in verdict_in_words((lost,), 6)
+
+
+def test_without_evidence_more_seeds_are_needed_than_there_are() -> None:
+    """The t test alone would see this difference with the six seeds that there are; the exact test does not."""
+    reused = dict(enumerate([0.902, 0.903, 0.902, 0.903, 0.902, 0.8995]))
+    (found,) = contrasts({"transfer": reused, "scratch": dict.fromkeys(range(6), 0.9)})
+    assert found.difference.t_probability is not None and found.difference.t_probability < 0.05
+    assert found.verdict == "no evidence" and found.seeds_needed is not None and found.seeds_needed > 6
