@@ -160,22 +160,20 @@ def _tested(first: Contestant, second: Contestant) -> Pair:
 
 
 def _judged(pair: Pair, comparisons: int, *, in_reach: bool, seeds: int) -> Pair:
-    chance = f"p = {pair.probability:.2g}"
-    if comparisons > 1:
-        chance += f" ({pair.corrected:.2g} as one of {comparisons} comparisons)"
+    correction = f" ({pair.corrected:.2g} as one of {comparisons} comparisons)" if comparisons > 1 else ""
     if pair.mcnemar:
-        return _judged_models(pair, pair.mcnemar, chance)
+        return _judged_models(pair, pair.mcnemar, f"p = {pair.probability:.2g}{correction}")
     assert pair.difference
     verdict, needed = verdict_on(pair.difference.mean, pair.corrected), None
     if verdict == "no evidence":
         needed = seeds_needed(pair.difference, seeds, comparisons)
-        ending = "" if in_reach else _out_of_reach(len(pair.seeds), comparisons)
-        ending += _needed_in_words(pair.difference, needed)
+        out_of_reach = "" if in_reach else _out_of_reach(len(pair.seeds), comparisons)
+        ending = out_of_reach + _needed_in_words(pair.difference, needed)
         beginning = f"no evidence that {pair.first} and {pair.second} differ"
     else:
         beginning, ending = f"{pair.first} is {verdict} than {pair.second}", ""
-    words = f"{beginning}; {_difference_in_words(pair, pair.difference)}, {chance}{ending}"
-    return replace(pair, verdict=verdict, seeds_needed=needed, words=words)
+    middle = _difference_in_words(pair, pair.difference, correction) + _disagreement(pair, pair.difference, verdict)
+    return replace(pair, verdict=verdict, seeds_needed=needed, words=f"{beginning}; {middle}{ending}")
 
 
 def _judged_models(pair: Pair, found: McNemar, chance: str) -> Pair:
@@ -191,14 +189,36 @@ def _judged_models(pair: Pair, found: McNemar, chance: str) -> Pair:
     return replace(pair, verdict_on_models=verdict, words=words)
 
 
-def _difference_in_words(pair: Pair, found: Difference) -> str:
+def _difference_in_words(pair: Pair, found: Difference, correction: str) -> str:
     interval = found.interval
-    ends = f", 95% interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
-    over = f"paired over {len(pair.seeds)} seeds" if found.paired else "over unlike seeds"
-    test = "Welch's t test" if not found.paired else "paired t test"
+    ends = f", 95% t interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+    over = f"{len(pair.seeds)} paired seeds" if found.paired else "unlike seeds"
+    return f"{100 * found.mean:+.2f} points of test accuracy{ends}, {over}; {_tests_in_words(pair, found, correction)}"
+
+
+def _tests_in_words(pair: Pair, found: Difference, correction: str) -> str:
+    """Both tests, the one that decides first."""
+    kind = "exact" if found.exhaustive else "sampled"
+    exact = f"{kind} {'sign-flip' if found.paired else 'permutation'} test p = {found.exact_probability:.2g}"
+    if found.t_probability is None:
+        return f"{exact}{correction}, which decides; all differ by as much, so that there is no t test"
+    name = "paired" if found.paired else "Welch's"
+    t_test = f"{name} t test p = {found.t_probability:.2g}"
     if found.decided_by == "exact":
-        test = "exact sign-flip test" if found.paired else "permutation test"
-    return f"{100 * found.mean:+.2f} points of test accuracy{ends}, {over}, {test}"
+        return f"{exact}{correction}, which decides; {t_test}"
+    seeds = len(pair.seeds)
+    bound = f", never below {smallest_sign_flip_probability(seeds):.2g} with {seeds} seeds" if found.paired else ""
+    return f"{t_test}{correction}, which decides; {exact}{bound}"
+
+
+def _disagreement(pair: Pair, found: Difference, verdict: Verdict) -> str:
+    """Why the interval says another thing than the verdict, where it does."""
+    if found.interval is None or (found.interval.low <= 0 <= found.interval.high) == (verdict == "no evidence"):
+        return ""
+    holds = "leaves 0 out" if verdict == "no evidence" else "holds 0"
+    if pair.probability <= LEVEL < pair.corrected:
+        return f"; the interval {holds} because it is not corrected for the other comparisons"
+    return f"; the interval {holds} because it takes the differences for normal, which the exact test does not"
 
 
 def _out_of_reach(seeds: int, comparisons: int) -> str:

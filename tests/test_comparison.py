@@ -34,7 +34,7 @@ def test_the_ranking_is_by_validation_and_the_verdict_by_test() -> None:
     assert [one.name for one in ranking([good, lucky])] == ["lucky", "good"]
     pair = only(good, lucky)
     assert (pair.first, pair.second, pair.verdict) == ("lucky", "good", "worse")
-    assert pair.words.startswith("lucky is worse than good; -10.33 points of test accuracy, 95% interval -11.")
+    assert pair.words.startswith("lucky is worse than good; -10.33 points of test accuracy, 95% t interval -11.")
 
 
 def test_shared_seeds_are_paired() -> None:
@@ -60,7 +60,9 @@ def test_seeds_that_few_share_are_not_paired(first_seed: int, compared: tuple[in
     if not compared:
         welch = stats.ttest_ind(list(first.test.values()), list(second.test.values()), equal_var=False)
         assert pair.probability == pytest.approx(welch.pvalue)
-        assert "over unlike seeds, Welch's t test" in pair.words
+        assert (
+            f"unlike seeds; Welch's t test p = {welch.pvalue:.2g}, which decides; exact permutation test" in pair.words
+        )
 
 
 def test_the_comparisons_of_all_pairs_are_corrected_for() -> None:
@@ -120,6 +122,59 @@ def test_it_is_said_where_the_exact_test_cannot_reach_the_level() -> None:
         assert pair.verdict == verdict
         said = "as one of 3 comparisons the exact test of 6 seeds cannot reach 0.05, that of 7 seeds could"
         assert (said in pair.words) == (seeds == 6)
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        (
+            [1, 2, 3],
+            "paired t test p = {t:.2g}, which decides; exact sign-flip test p = 0.25, never below 0.25 with 3 seeds",
+        ),
+        ([1, 2, 3, 2, 1, 2], "exact sign-flip test p = 0.031, which decides; paired t test p = {t:.2g}"),
+        ([1, 1, 1], "exact sign-flip test p = 0.25, which decides; all differ by as much, so that there is no t test"),
+        ([1, 2, 3] * 7, "sampled sign-flip test p = 1e-05, which decides; paired t test p = "),
+    ],
+)
+def test_both_tests_are_told_and_which_one_decides(differences: list[int], said: str) -> None:
+    second = np.linspace(0.8, 0.9, len(differences))
+    pair = only(contestant("elu", list(second + np.array(differences) / 1000), 0.95), contestant("selu", list(second)))
+    t_probability = stats.ttest_1samp(differences, 0).pvalue if len(set(differences)) > 1 else 0
+    assert f"{len(differences)} paired seeds; {said.format(t=t_probability)}" in pair.words
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict", "why"),
+    [
+        (
+            [1, 1, 1, 1, 1, 20],
+            "better",
+            "holds 0 because it takes the differences for normal, which the exact test does",
+        ),
+        ([20, 21, 22, 23, 24, -1], "no evidence", "leaves 0 out because it takes the differences for normal, which"),
+        ([1, 1.3, 1, 1.2, 1, 1.1], "better", ""),
+        ([1, -1, 3, 2, -2, 2], "no evidence", ""),
+    ],
+)
+def test_where_interval_and_verdict_disagree_it_is_said_why(differences: list[float], verdict: str, why: str) -> None:
+    second = np.linspace(0.8, 0.9, 6)
+    pair = only(contestant("elu", list(second + np.array(differences) / 1000), 0.95), contestant("selu", list(second)))
+    assert pair.verdict == verdict
+    assert (f"; the interval {why}" in pair.words) if why else ("; the interval" not in pair.words)
+
+
+def test_an_interval_is_not_corrected_and_says_so() -> None:
+    """The mean of 2.5 +- 1.29 of four seeds has p = 0.03 alone, and three times that as one of three comparisons."""
+    second = np.linspace(0.8, 0.9, 4)
+    first, third = second + np.array([1, 2, 3, 4]) / 1000, second - np.array([0.1, 0.2, -0.3, 0.4]) / 1000
+    three = [
+        contestant("elu", list(first), 0.95),
+        contestant("selu", list(second)),
+        contestant("tanh", list(third), 0.8),
+    ]
+    pair = compare_with_best(three)[0]
+    assert (pair.verdict, pair.probability < 0.05) == ("no evidence", True)
+    assert "; the interval leaves 0 out because it is not corrected for the other comparisons" in pair.words
 
 
 def test_two_identical_groups_differ_by_exactly_0() -> None:
