@@ -37,18 +37,25 @@ def seeds_needed(difference: Difference, seeds: int, comparisons: int = 1) -> in
     if not difference.mean or not difference.deviation:
         return None
     effect, level = abs(difference.mean) / difference.deviation, LEVEL / comparisons
+    needed = _needed_by_t(effect, seeds, level, paired=difference.paired)
+    if needed is None or not difference.paired:
+        return needed
+    # the exact test needs a few more than the t test
+    while needed >= FEWEST_PAIRS and _sign_flip_power(effect, needed, level) < POWER:
+        needed += 1
+    return needed
+
+
+def _needed_by_t(effect: float, seeds: int, level: float, *, paired: bool) -> int | None:
     low, high = max(1, seeds), MOST_SEEDS
-    if low >= high or _t_power(effect, high, level, paired=difference.paired) < POWER:
+    if low >= high or _t_power(effect, high, level, paired=paired) < POWER:
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        if _t_power(effect, middle, level, paired=difference.paired) < POWER:
+        if _t_power(effect, middle, level, paired=paired) < POWER:
             low = middle
         else:
             high = middle
-    # the exact test needs a few more than the t test
-    while difference.paired and high >= FEWEST_PAIRS and _sign_flip_power(effect, high, level) < POWER:
-        high += 1
     return high
 
 

@@ -252,7 +252,7 @@ def test_the_fewest_seeds_let_the_exact_test_reach_the_level(experiments: int, s
 
 
 @pytest.mark.parametrize(
-    ("experiments", "seeds"), [(2, 3), (2, 6), (3, 3), (3, 7), pytest.param(10, 10, marks=pytest.mark.slow)]
+    ("experiments", "seeds"), [(2, 3), (2, 6), (3, 3), (3, 7), pytest.param(10, 14, marks=pytest.mark.slow)]
 )
 def test_chance_alone_makes_a_winner_at_most_once_in_twenty(
     experiments: int, seeds: int, monkeypatch: pytest.MonkeyPatch
@@ -260,7 +260,7 @@ def test_chance_alone_makes_a_winner_at_most_once_in_twenty(
     """The best of equal experiments, 500 times.
 
     A model that is better by chance is so on validation and test images alike: the winner of a ranking is lucky, and a
-    correction for the comparisons with it alone would call it better too often (of ten, in more than one of ten cases).
+    correction for the comparisons with it alone would call it better too often (of ten with fourteen seeds, in one of eleven cases).
     """
     monkeypatch.setattr(dtrain.comparison, "seeds_needed", lambda found, seeds, comparisons: None)
     random = np.random.default_rng([experiments, seeds])
