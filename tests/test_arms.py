@@ -96,9 +96,7 @@ def test_a_frozen_stage_and_a_free_one_take_the_steps_that_keras_takes(tmp_path:
 
 @pytest.mark.parametrize("arm", ["transfer", "random"])
 @pytest.mark.parametrize("statistics", ["moving", "full_pass"])
-def test_frozen_layers_and_their_statistics_do_not_move(
-    statistics: str, arm: Arm, tmp_path: Path, pool: Data
-) -> None:
+def test_frozen_layers_and_their_statistics_do_not_move(statistics: str, arm: Arm, tmp_path: Path, pool: Data) -> None:
     normalization = {"kind": "batch_norm", "final_statistics": statistics}
     graft = graft_of(save_base(tmp_path / "base.keras"), **EXPERIMENT | {"normalization": normalization})
     only_frozen = graft.experiment.transfer.model_copy(update={"unfrozen_epochs": 0})  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from dtrain.bases.architecture import LAYERS
 from dtrain.cli import app
 
 TESTS = Path(__file__).parent
@@ -26,3 +27,8 @@ def test_every_command_is_in_the_table_of_commands() -> None:
     groups = (group.typer_instance for group in app.registered_groups)
     names = {command.name for group in groups if group for command in group.registered_commands}
     assert names == set(re.findall(r"^\| `dtrain ([\w-]+)", README, re.MULTILINE))
+
+
+def test_the_list_of_safe_layers_is_that_of_the_loader() -> None:
+    listed = README.partition("The list of safe layers, beside the input: ")[2].partition(". ")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == LAYERS - {"InputLayer"}
