@@ -15,7 +15,7 @@ class Invocation(Protocol):
 
 def complete_run(ctx: Invocation, incomplete: str) -> list[str]:
     """Returns the names of runs, the latest last, but for those that the command has already."""
-    from dtrain.runs import list_runs
+    from dtrain.run_folder import list_runs
 
     names = [one.path.name for one in list_runs(Path(ctx.params["runs_dir"] or "runs"))]
     given = ctx.params.get("runs") or ()

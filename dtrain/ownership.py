@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from filelock import Timeout
 
 from dtrain.errors import DivergedError, DtrainError, EnvironmentProblem, RunConflictError
-from dtrain.runs import RunFolder, State
+from dtrain.run_folder import RunFolder, State
 from dtrain.storage import held_lock
 
 LOCK_SECONDS = 1.0

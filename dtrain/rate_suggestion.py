@@ -21,11 +21,13 @@ SMALLEST_FALL, NOISE_MULTIPLE = 0.05, 5.0
 """The logarithm of the loss must fall by so much, and by this multiple of the noise left in the smoothed curve."""
 TOO_NOISY = float(np.log(1.5))
 """Where the noise could hide a fall of the loss by a third, or the readings are too few, the noise is to blame."""
+QUIET = 0.25
+"""Share of the steps planned, at least, from which the noise is read: fewer tell too little of it."""
 FEWEST_STEPS = 10
 MOST_DISAGREEMENT = 10.0
 SAFETY = 2.0
 """A suggestion keeps at least this factor below the edge of divergence."""
-FLAT = "never falls at any rate of the range"
+FLAT = "does not fall, at any rate of the range, by more than its noise"
 NOISY = "is too noisy to see it fall: raise --iterations or training.batch_size"
 DIVERGES = "diverges at once: lower --min"
 ROOM = 30.0
@@ -42,7 +44,8 @@ class Curve:
         smoothed: The same smoothed [steps taken].
         diverged: Whether the losses end before the range does.
         fault: What is wrong with the loss; empty where it falls by more than its noise explains.
-        marks: What the rules say; None where the loss does not fall.
+        marks: What the rules say; None where the loss does not fall, or no rate rises.
+        constant: Whether each loss is that of a brief training at one rate, and the steps are the rates tried.
     """
 
     seed: int
@@ -51,6 +54,7 @@ class Curve:
     diverged: bool
     fault: str
     marks: Marks | None
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,9 @@ def read_curve(losses: FloatArray, rates: FloatArray, seed: int, pool: int = 1) 
         return Curve(seed, kept, smoothed, diverged, DIVERGES, None)
     seen = learnt_step(smoothed)
     noise = noise_left(kept[:seen], smoothed[:seen], len(rates), pool)
-    fault = _fault(smoothed, noise, len(rates), pool)
+    # what explodes behind the lowest loss says nothing of the noise before it
+    before = max(int(smoothed.argmin()) + 1, round(QUIET * len(rates)))
+    fault = _fault(smoothed, noise_left(kept[:before], smoothed[:before], len(rates), pool), len(rates), pool)
     found = None if fault else marks(smoothed, rates, diverged=diverged, noise=noise)
     return Curve(seed, kept, smoothed, diverged, fault, found)
 
@@ -157,13 +163,23 @@ def suggest(curves: tuple[Curve, ...], rates: FloatArray) -> Suggestion:
     if faults:
         return Suggestion(None, f"the loss of {len(faults)} of {len(curves)} seeds {faults[0]}", edge)
     agreed = spread([agreed_rate(curve.marks) for curve in curves if curve.marks])
+    learnt = sum(curve.marks is not None and curve.marks.learnt is not None for curve in curves)
+    return agreement(agreed, edge, learnt)
+
+
+def agreement(agreed: Spread, edge: float | None, learnt: int = 0) -> Suggestion:
+    """Returns the rate that the seeds agree on, or why it is not safe.
+
+    Args:
+        agreed: What each seed alone would suggest, over the seeds.
+        edge: The lowest edge of divergence of any seed; None where no seed has one.
+        learnt: How many seeds had hardly any loss left within the search.
+    """
     if agreed.high > MOST_DISAGREEMENT * agreed.low:
         reason = f"the seeds disagree by more than {MOST_DISAGREEMENT:g}x: {agreed.low:.2g} to {agreed.high:.2g}"
         return Suggestion(None, reason, edge, agreed)
     if edge is not None and agreed.middle > edge / SAFETY:
         where = "lies beyond" if agreed.middle > edge else f"is within {SAFETY:g}x of"
-        return Suggestion(
-            None, f"the rate {agreed.middle:.2g} {where} the edge of divergence at {edge:.2g}", edge, agreed
-        )
-    learnt = sum(curve.marks is not None and curve.marks.learnt is not None for curve in curves)
+        reason = f"the rate {agreed.middle:.2g} {where} the edge of divergence at {edge:.2g}"
+        return Suggestion(None, reason, edge, agreed)
     return Suggestion(float(f"{agreed.middle:.1e}"), "", edge, agreed, learnt)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from dtrain.checkpoints import Checkpoint, Circumstances, save
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunObserver
-from dtrain.runs import RunFolder
 from dtrain.signals import StopRequest
 from dtrain.training_state import EpochMetrics, TrainingState
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dtrain.config.advised import Advice
+from dtrain.errors import UsageError
+from dtrain.spec import LARGEST_SEED
 from dtrain.statistics import Interval
 
 if TYPE_CHECKING:
@@ -34,6 +36,17 @@ class RunOptions:
     advice: tuple[Advice, ...] = ()
 
 
+def check_seeds(first: int, seeds: int) -> None:
+    """Refuses more seeds than there are from the first one on.
+
+    Raises:
+        UsageError: The last of them would be too large.
+    """
+    if first + seeds > LARGEST_SEED + 1:
+        message = f"got {seeds} seeds from {first}; expected none above {LARGEST_SEED}"
+        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+
+
 class RunObserver(Protocol):
     """Whoever shows how a run goes on."""
 
@@ -52,8 +65,8 @@ class RunObserver(Protocol):
     def on_progress(self, step: int, total_steps: int) -> None:
         """Called after each chunk of steps with the steps taken so far."""
 
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
-        """Called after each epoch."""
+    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
+        """Called after each epoch, and for each that was trained before; None where nobody knows how long it took."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,7 @@ class RunResult:
         stopped_early: Whether early stopping ended the training.
         saved: Formats that the model is saved in.
         advice: What the lesson advises against in the experiment.
+        monitor: What decides which epoch is the best; empty in the results of versions that did not write it.
         departures: Why running the experiment again may not give this result; empty where it does.
     """
 
@@ -107,4 +121,5 @@ class RunResult:
     stopped_early: bool
     saved: tuple[str, ...] = ("keras",)
     advice: tuple[Advice, ...] = ()
+    monitor: Literal["val_loss", "val_accuracy", ""] = ""
     departures: tuple[str, ...] = ()

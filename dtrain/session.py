@@ -17,10 +17,10 @@ from dtrain.data.sources import load_images
 from dtrain.device_problems import shortage_explained
 from dtrain.errors import ConfigError, EnvironmentProblem, Problem
 from dtrain.recording import Recorder
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult, SplitResult
-from dtrain.runs import RunFolder
 from dtrain.signals import signals_wait
-from dtrain.spec import NAMED_DATASETS, Experiment, fit_contradictions
+from dtrain.spec import NAMED_DATASETS, EarlyStopping, Experiment, fit_contradictions
 from dtrain.statistics import wilson_interval
 from dtrain.storage import replace_file
 from dtrain.techniques.networks import ConvNetwork
@@ -93,7 +93,7 @@ class Session:
                 trainer = self._trainer(experiment, engine, evaluator, recorder)
                 self._observer.on_training(folder.path, experiment.seed, trainer.epochs, trainer.total_steps)
                 if start:
-                    self._go_on(trainer, engine, start)
+                    self._go_on(trainer, engine, start, folder)
                 history = self._train_recorded(trainer, folder)
             self._seconds["train"] = round(self._seconds["train"] + circumstances.seconds, 3)
             with self._phase("evaluate"):
@@ -200,11 +200,12 @@ class Session:
 
         return Trainer(experiment, self.data, engine, evaluator, observer)
 
-    def _go_on(self, trainer: Trainer, engine: Engine, start: Checkpoint) -> None:
+    def _go_on(self, trainer: Trainer, engine: Engine, start: Checkpoint, folder: RunFolder) -> None:
         start.check_fits(engine.variable_descriptions)
         trainer.restore(start.state)
+        seconds = {one["epoch"]: one["seconds"] for one in folder.read_timing()}
         for metrics in start.state.epochs:
-            self._observer.on_epoch(metrics, 0.0)
+            self._observer.on_epoch(metrics, seconds.get(metrics.epoch))
         self._observer.on_progress(start.state.step, trainer.total_steps)
 
     def _train_recorded(self, trainer: Trainer, folder: RunFolder) -> History:
@@ -255,6 +256,7 @@ class Session:
             stopped_early=history.stopped_early,
             saved=experiment.training.save,
             advice=self._advice,
+            monitor=(experiment.training.early_stopping or EarlyStopping()).monitor,
         )
 
     def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from dtrain.errors import DtrainError
-from dtrain.runs import RunFolder, create_run, list_runs
+from dtrain.run_folder import RunFolder, list_runs
+from dtrain.runs import create_run
 from dtrain.workflows.show import RunReport, show
 
 SMALL = (

@@ -16,7 +16,7 @@ from dtrain.cli import main
 from dtrain.data.prepare import Data
 from dtrain.device_problems import device_problem, shortage_explained
 from dtrain.errors import EnvironmentProblem
-from dtrain.runs import RunFolder
+from dtrain.run_folder import RunFolder
 from dtrain.spec import Experiment
 
 SHORTAGES = [

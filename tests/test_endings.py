@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.runs import RunFolder
+from dtrain.run_folder import RunFolder
 
 
 @pytest.mark.faults

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from dtrain.cli import main
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder
 from dtrain.spec import Experiment
 from dtrain.workflows.resume import ResumeRequest, resume
 from dtrain.workflows.run import run, run_seeds
@@ -45,7 +45,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 }
 CHILD = """
 import os, pathlib, shutil, signal, sys, time
-import dtrain.checkpoints, dtrain.engine, dtrain.recording, dtrain.runs, dtrain.session, dtrain.storage, dtrain.training
+import dtrain.checkpoints, dtrain.engine, dtrain.recording, dtrain.run_folder, dtrain.session, dtrain.storage
+import dtrain.training
 
 dtrain.recording.CHECKPOINT_SECONDS = 0.0
 dtrain.training.CHUNK_STEPS = 20
@@ -76,10 +77,10 @@ POINTS = {
     "while a checkpoint is being written": "dies(dtrain.checkpoints, 'to_json', 9)",
     "before a checkpoint gets its name": "dies(pathlib.Path, 'rename', 5)",
     "before an old checkpoint goes": "dies(dtrain.checkpoints.shutil, 'rmtree', 4)",
-    "between a checkpoint and its line of durations": "dies(dtrain.runs.RunFolder, 'append_timing', 4)",
+    "between a checkpoint and its line of durations": "dies(dtrain.run_folder.RunFolder, 'append_timing', 4)",
     "before the last evaluation": "dies(dtrain.session.Session, '_evaluate', 1)",
     "while the model is being saved": "dies(dtrain.session, 'replace_file', 1)",
-    "before the summary": "dies(dtrain.runs.RunFolder, 'write_summary', 1)",
+    "before the summary": "dies(dtrain.run_folder.RunFolder, 'write_summary', 1)",
 }
 
 

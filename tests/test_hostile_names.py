@@ -10,7 +10,8 @@ import pytest
 
 from dtrain.cli import main
 from dtrain.config import dump_experiment
-from dtrain.runs import RunFolder, create_run
+from dtrain.run_folder import RunFolder
+from dtrain.runs import create_run
 from dtrain.spec import Experiment
 
 HOSTILE = "[red]\x1b[31m\nerror: forged"

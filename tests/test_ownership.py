@@ -10,7 +10,8 @@ import pytest
 
 from dtrain.errors import DivergedError, EnvironmentProblem
 from dtrain.ownership import current_status, owned
-from dtrain.runs import RunFolder, create_run
+from dtrain.run_folder import RunFolder
+from dtrain.runs import create_run
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_beat_that_cannot_be_written_ends_nothing(folder: RunFolder, monkeypat
 
     with owned(folder):
         with monkeypatch.context() as patch:
-            patch.setattr("dtrain.runs.RunFolder.write_status", full)
+            patch.setattr("dtrain.run_folder.RunFolder.write_status", full)
             assert tried.wait(timeout=60)
         wait_for_a_beat(folder)
     assert current_status(folder).state == "completed"

@@ -211,6 +211,14 @@ def test_rates_hold_both_curves_the_rules_and_the_suggestion() -> None:
     assert list(drawn["suggestion 0.02"].get_xdata()) == [0.02, 0.02]
 
 
+def test_brief_trainings_at_each_rate_have_points_and_no_rules() -> None:
+    figure = rates_figure(
+        [Curve(1, FALLING, FALLING, False, "", None, constant=True)], RATES, Suggestion(0.02, "", 0.1), ""
+    )
+    drawn = lines(figure, "cross-entropy loss of the batch")
+    assert set(drawn) == {"end of a brief training at each rate, one line a seed", "suggestion 0.02"}
+
+
 def test_row_54_a_refusal_is_drawn_with_its_reason() -> None:
     nothing = Curve(2, np.array([]), np.array([]), True, "diverges at once", None)
     for curves in ([nothing], [RATE_CURVE, nothing]):

@@ -29,6 +29,8 @@ def test_every_command_is_in_the_table_of_commands() -> None:
     assert names == set(re.findall(r"^\| `dtrain ([\w-]+)", README, re.MULTILINE))
 
 
-def test_the_list_of_safe_layers_is_that_of_the_loader() -> None:
-    listed = README.partition("The list of safe layers, beside the input: ")[2].partition(". ")[0]
-    assert set(re.findall(r"`(\w+)`", listed)) == LAYERS - {"InputLayer"}
+def test_the_safe_layers_that_a_refusal_points_to_are_all_there_and_no_others() -> None:
+    section = README.partition("## Reusing a trained network")[2].partition("\n## ")[0]
+    sentence = re.search(r"The layers of a base may be (.*?), in a `Sequential`", section, re.DOTALL)
+    assert sentence
+    assert sorted(re.findall(r"`(\w+)`", sentence[1])) == sorted(LAYERS)

@@ -7,12 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dtrain.bases.architecture import Architecture, read_architecture
+from dtrain.bases.contents import Contents, read_contents
 from dtrain.bases.files import ModelFile, read_model_file, run_behind
 
 if TYPE_CHECKING:
     import keras
 
-    from dtrain.bases.architecture import Architecture
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """What a model file says of itself, read without TensorFlow.
+
+    Args:
+        architecture: Its layers as plans, whose names of initializers and penalties are still to be checked.
+        contents: Its configuration and arrays.
+        path: The file.
+        digest: SHA-256 of the bytes that were read.
+        scaling: As in `Base`.
+    """
+
+    architecture: Architecture
+    contents: Contents
+    path: Path
+    digest: str
+    scaling: dict[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,33 +70,47 @@ def load_base(path: Path) -> Base:
     Raises:
         ModelFileError: The file is missing, damaged, no model, unsafe or too large; the message names the layer.
     """
-    return load_model_file(read_model_file(path))
+    return build_base(read_outline(read_model_file(path)))
 
 
-def load_model_file(file: ModelFile) -> Base:
-    """Loads a model from bytes that have been read already, so that their kind is known before TensorFlow starts.
+def read_outline(file: ModelFile) -> Outline:
+    """Takes a model file to pieces, so that most of what is wrong with it is known before TensorFlow starts.
 
     Args:
-        file: The bytes.
+        file: Its bytes.
 
     Raises:
-        ModelFileError: As `load_base` does.
+        ModelFileError: It is damaged, no model or unsafe.
     """
-    run = run_behind(file.path)
-    from dtrain.bases.architecture import read_architecture
-    from dtrain.bases.building import build
-    from dtrain.bases.contents import read_contents
-
     contents = read_contents(file)
-    architecture = read_architecture(contents.configuration, file.path)
-    model = build(architecture, contents, file.path)
-    outputs = model.output_shape[-1]
-    return Base(
-        architecture=architecture,
-        model=model,
+    return Outline(
+        architecture=read_architecture(contents.configuration, file.path),
+        contents=contents,
         path=file.path,
         digest=hashlib.sha256(file.content).hexdigest(),
+        scaling=run_behind(file.path),
+    )
+
+
+def build_base(outline: Outline) -> Base:
+    """Builds the model that a file holds.
+
+    Args:
+        outline: The file, taken to pieces.
+
+    Raises:
+        ModelFileError: It is unsafe or too large, or its arrays are not those of its layers.
+    """
+    from dtrain.bases.building import build
+
+    model = build(outline.architecture, outline.contents, outline.path)
+    outputs = model.output_shape[-1]
+    return Base(
+        architecture=outline.architecture,
+        model=model,
+        path=outline.path,
+        digest=outline.digest,
         input_shape=tuple(model.input_shape[1:]),
         classes=2 if outputs == 1 else outputs,
-        scaling=run,
+        scaling=outline.scaling,
     )

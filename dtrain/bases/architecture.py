@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import keras
 
 from dtrain.errors import ModelFileError, Problem
 
@@ -63,6 +61,8 @@ DROPPED = re.compile(
 """What a layer's weights, the data and the stage of training decide anew; a penalty comes from the experiment."""
 SWITCHED_OFF = {"synchronized": False, "renorm": False}
 """Of batch normalization: what Keras writes and some versions do not read."""
+LEFT_OUT = re.compile(r"_(initializer|regularizer|constraint)(\.|$)")
+"""Places of what is dropped, whose names only Keras knows."""
 MOST_LAYERS, DEEPEST = 5000, 40
 MOST_REPORTED = 5
 LARGEST_SIGNAL = 2**24
@@ -106,7 +106,7 @@ class Architecture:
 
 
 def read_architecture(configuration: Plain, path: Path) -> Architecture:
-    """Returns the layers that a configuration of Keras 2 or 3 describes.
+    """Returns the layers that a configuration of Keras 2 or 3 describes, without Keras, which takes seconds to import.
 
     Args:
         configuration: The parsed JSON.
@@ -116,7 +116,8 @@ def read_architecture(configuration: Plain, path: Path) -> Architecture:
         ModelFileError: Something in it is not on the allow list, or it is no chain or graph of layers.
     """
     try:
-        _refuse_foreign(configuration, path)
+        objects = _objects(configuration, "config", "")
+        _refuse_foreign((one for one in objects if not LEFT_OUT.search(one[0])), LAYERS | MODELS | MARKS, path)
         kind, inner = configuration["class_name"], configuration["config"]
         if kind not in MODELS:
             raise ModelFileError(f"got a {kind}; expected a Sequential or Functional model", where=str(path))
@@ -129,23 +130,40 @@ def read_architecture(configuration: Plain, path: Path) -> Architecture:
         raise ModelFileError(message, where=str(path)) from None
 
 
-def _refuse_foreign(configuration: Plain, path: Path) -> None:
-    """Everything in the configuration that names a class is looked at, wherever it is."""
+def check_names(configuration: Plain, path: Path) -> None:
+    """Refuses everything in a configuration that names a class and is not on the list, wherever it is.
+
+    To be called before anything is built: `read_architecture` leaves out what only Keras knows.
+
+    Args:
+        configuration: The parsed JSON.
+        path: The file, for messages.
+
+    Raises:
+        ModelFileError: Something in it is neither on the list nor an initializer, regularizer or constraint of Keras.
+    """
+    import keras
+
     harmless = {
         name
         for family in (keras.initializers, keras.regularizers, keras.constraints)
         for name, member in vars(family).items()
         if isinstance(member, type)
     }
+    _refuse_foreign(_objects(configuration, "config", ""), LAYERS | MODELS | MARKS | harmless, path)
+
+
+def _refuse_foreign(objects: Iterable[tuple[str, str, Plain]], names: Set[str], path: Path) -> None:
     problems = []
-    for place, owner, one in _objects(configuration, "config", ""):
+    for place, owner, one in objects:
         kind, module, registered = one.get("class_name"), one.get("module"), one.get("registered_name")
-        known = isinstance(kind, str) and kind in LAYERS | MODELS | MARKS | harmless
+        known = isinstance(kind, str) and kind in names
         own = module is None or (isinstance(module, str) and re.fullmatch(r"keras(\.[a-z_.]+)?", module))
         if not known or not own or not (registered is None or registered == kind):
             shown = f"{registered} ({kind})" if known else str(kind)
             message = f"layer {owner!r} needs {shown[:80]!r}, which is not on the list of safe layers ({place})"
-            problems.append(Problem(message, str(path), "nothing of it was loaded; see README for the list"))
+            hint = "nothing of it was loaded; README lists them under Reusing a trained network"
+            problems.append(Problem(message, str(path), hint))
     if problems:
         raise ModelFileError(problems[:MOST_REPORTED])
 

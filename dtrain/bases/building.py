@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dtrain.bases.architecture import LARGEST_SIGNAL, Architecture, LayerPlan
+from dtrain.bases.architecture import LARGEST_SIGNAL, Architecture, LayerPlan, check_names
 from dtrain.bases.contents import Contents, StoredLayer
 from dtrain.errors import ModelFileError
 from dtrain.spec import MAXIMUM_PARAMETERS
@@ -26,12 +26,13 @@ def build(architecture: Architecture, contents: Contents, path: Path) -> keras.M
 
     Args:
         architecture: The layers.
-        contents: The arrays of each layer that has any.
+        contents: The configuration that they are from, and the arrays of each layer that has any.
         path: The file, for messages.
 
     Raises:
-        ModelFileError: The layers make no model, are too large, or the arrays are not those of these layers.
+        ModelFileError: The layers are unsafe, make no model or are too large, or the arrays are not those of them.
     """
+    check_names(contents.configuration, path)
     # in a graph that never runs, variables have shapes and take no memory
     with tf.Graph().as_default():
         sketch = _connect(architecture, path)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from dtrain.config import parse_experiment
 from dtrain.errors import DtrainError, ModelFileError
-from dtrain.runs import CONFIG, STATUS, RunFolder
+from dtrain.run_folder import CONFIG, STATUS, RunFolder
 
 LARGEST_FILE = 2 * 2**30
 """Bytes; a model of the most parameters with two optimizer slots takes 1.2 GB."""

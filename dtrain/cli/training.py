@@ -185,8 +185,8 @@ def transfer_command(
         from dtrain.workflows.transfer import transfer
         from dtrain.workflows.transfer_source import Request, load_task
 
-        request = Request(base, seeds, controls)
-        experiment = load_task(config, overrides, data_dir, observer)
+        experiment, warnings = load_task(config, overrides, data_dir)
+        request = Request(base, seeds, controls, warnings)
         stem = "transfer" if config is None else stem_of(config)
         report = transfer(experiment, request, RunOptions(runs_dir, name, stem, device, data_dir), observer)
     publish(report, describe_transfer, as_json=as_json)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from dtrain.advice import advise
 from dtrain.config.advised import Advice, placed
-from dtrain.config.files import read_file
+from dtrain.config.files import check_meant, read_file
 from dtrain.config.overrides import apply_overrides
 from dtrain.config.problems import as_written, experiment_problems, remaining_contradictions
 from dtrain.config.yaml_reader import Document, Place, decode_yaml, read_yaml
@@ -72,7 +72,7 @@ def parse_experiment(text: str, source: str, overrides: Sequence[str] = ()) -> E
         ConfigError: Everything that is wrong with the text and the overrides.
         UsageError: An override is not of the form ``KEY=VALUE``.
     """
-    return _experiment(_with_overrides(read_yaml(text, source), overrides))
+    return _experiment(apply_overrides(_mapping(read_yaml(text, source)), overrides))
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -87,15 +87,21 @@ def _document(path: Path | None, overrides: Sequence[str]) -> Document:
         name = "default experiment"
         return apply_overrides(Document({}, {(): Place(name, name)}), overrides)
     source = printable(str(path))
-    return _with_overrides(read_yaml(decode_yaml(read_file(path, source), source), source), overrides)
+    content = read_file(path, source)
+    try:
+        document = _mapping(read_yaml(decode_yaml(content, source), source))
+    except ConfigError:
+        check_meant(path, content, source)
+        raise
+    return apply_overrides(document, overrides)
 
 
-def _with_overrides(document: Document, overrides: Sequence[str]) -> Document:
+def _mapping(document: Document) -> Document:
     if not isinstance(document.value, dict):
         received = "nothing" if document.value is None else shown(document.value)
         message = f"got {received}; expected a mapping of keys to values"
         raise ConfigError(message, where=document.places[()].value, hint=SMALLEST_FILE)
-    return apply_overrides(document, overrides)
+    return document
 
 
 def _experiment(document: Document) -> Experiment:

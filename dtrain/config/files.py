@@ -10,9 +10,11 @@ from pathlib import Path
 from dtrain.config.yaml_reader import MAXIMUM_BYTES, check_size
 from dtrain.errors import ConfigError, nearest
 from dtrain.quoting import printable
-from dtrain.spec import NAMED_DATASETS
+from dtrain.spec import NAMED_DATASETS, Experiment
 
 SUFFIXES = (".yaml", ".yml")
+READABLE_SUFFIXES = (*SUFFIXES, ".json")
+"""JSON is YAML too; what else a name may end with does not keep a file from being read."""
 USUAL_FOLDER = "configs"
 SHOWN_FILES = 10
 MOST_ENTRIES = 1000
@@ -35,13 +37,35 @@ def read_file(path: Path, source: str) -> bytes:
         with path.open("rb") as file:
             # A device or a pipe does not know its size: reading no more than is allowed holds for all.
             content = file.read(MAXIMUM_BYTES + 1)
-            check_size(max(len(content), os.fstat(file.fileno()).st_size), source)
+            size = max(len(content), os.fstat(file.fileno()).st_size)
+            if size > MAXIMUM_BYTES:
+                check_meant(path, content, source)
+            check_size(size, source)
             return content
     except OSError as error:
         files = _files_near(path)
         near = _did_you_mean(path, files) if isinstance(error, FileNotFoundError) else ""
         message = f"got {error.strerror} (errno {error.errno}); expected an experiment file{near}"
         raise ConfigError(message, where=source, hint=_hint(path, files)) from None
+
+
+def check_meant(path: Path, content: bytes, source: str) -> None:
+    """Refuses a file that could not be read and that neither its name nor its first line calls an experiment.
+
+    Args:
+        path: The file.
+        content: Its bytes, or the first of them.
+        source: What to call it in messages.
+
+    Raises:
+        ConfigError: It is something else, so that what is wrong with it as YAML would help nobody.
+    """
+    lines = map(bytes.strip, content.removeprefix(b"\xef\xbb\xbf").splitlines())
+    first = next((line for line in lines if line and not line.startswith((b"#", b"---"))), b"")
+    key = first.partition(b":")[0].decode(errors="replace").strip()
+    if path.suffix not in READABLE_SUFFIXES and key not in Experiment.model_fields:
+        message = "got a file that is no experiment; expected YAML, a mapping of keys to values, as in a .yaml file"
+        raise ConfigError(message, where=source, hint="`dtrain init exp.yaml` writes one to start from")
 
 
 def files_beginning(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import percent, percent_interval
 from dtrain.quoting import printable, shown
-from dtrain.runs import CONFIG
+from dtrain.run_folder import CONFIG
 
 if TYPE_CHECKING:
     from dtrain.workflows.compare import CompareReport, Standing

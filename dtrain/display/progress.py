@@ -66,7 +66,7 @@ class QuietProgress:
     def on_progress(self, step: int, total_steps: int) -> None:
         """Shows nothing."""
 
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Shows nothing."""
 
     def _title(self) -> str:
@@ -91,12 +91,13 @@ class PlainProgress(QuietProgress):
         super().on_training(folder, seed, epochs, total_steps)
         self._say(f"training {self._title()}: up to {epochs} epochs, {total_steps:,} steps")
 
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Shows the epoch."""
+        took = "" if seconds is None else f"  {duration(seconds)}"
         self._say(
             f"epoch {metrics.epoch}/{self.epochs}  loss {number(metrics.loss)}  val loss "
             f"{number(metrics.val_loss)}  accuracy {percent(metrics.accuracy)}  val accuracy "
-            f"{percent(metrics.val_accuracy)}  learning rate {metrics.learning_rate:#.3g}  {duration(seconds)}"
+            f"{percent(metrics.val_accuracy)}  learning rate {metrics.learning_rate:#.3g}{took}"
         )
 
     def _say(self, text: str) -> None:
@@ -148,7 +149,7 @@ class LiveProgress(QuietProgress):
             self._first = (step, time.monotonic())
         self._step, self._total_steps = step, total_steps
 
-    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Adds a line to the table."""
         self._rows.append(asdict(metrics) | {"seconds": seconds})
         self._live.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -18,25 +19,37 @@ if TYPE_CHECKING:
 
 
 def describe_rates(report: RateReport) -> Iterator[RenderableType]:
-    """Yields what each rule says, the suggestion or why there is none, the line to paste, and how it was verified."""
+    """Yields what each rule says, the trials, and the suggestion with the line to paste or why there is none."""
     yield f"picture {literal(report.folder / 'lr_find.png')}"
     if report.rates:
         yield _rule_table(report)
     seeds = f"{report.diverged} of {report.range.seeds} seeds diverged"
     edge = f"edge of divergence {report.edge:.2g}; " if report.edge is not None else "no edge of divergence; "
     yield Text(f"{edge}{seeds} between {report.range.minimum:g} and {report.range.highest:g}")
+    if report.trials:
+        yield _trial_table(report)
     if report.suggestion is None:
         yield Text(f"no safe suggestion: {literal(report.reason)}", "yellow")
         return
     between = f" (single seeds: {report.seeds.low:.2g} to {report.seeds.high:.2g})" if report.seeds else ""
     yield Text.assemble((f"suggestion {report.suggestion:.2g}", "bold"), between)
     yield literal(report.line)
+    if report.verdict:
+        yield Text(f"verified: {report.verdict}", "bold")
     if report.written:
         yield f"written {literal(report.written)}"
-    for one in report.verification:
-        accuracy = one.validation_accuracy
-        outcome = "diverged" if accuracy is None else f"validation accuracy {percent(accuracy)}"
-        yield Text(f"verified at {one.multiple:g}x, {one.learning_rate:.2g}: {outcome}")
+
+
+def _trial_table(report: RateReport) -> Table:
+    seeds = len(report.trials[0].accuracies)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in (f"trained briefly, {seeds} seeds", "rate", "validation accuracy", "lowest", "highest"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in report.trials:
+        shown = [percent(function(one.finite)) for function in (fmean, min, max)] if one.finite else ["", "", ""]
+        shown[0] += f" ({one.diverged} diverged)" if one.diverged else ""
+        table.add_row(f"{one.multiple:g}x", f"{one.learning_rate:.2g}", *shown)
+    return table
 
 
 def _rule_table(report: RateReport) -> Table:

@@ -14,7 +14,7 @@ from rich.text import Text
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import EpochTable, duration, number, percent, percent_interval
 from dtrain.ownership import RESUMABLE
-from dtrain.runs import CONFIG
+from dtrain.run_folder import CONFIG
 
 if TYPE_CHECKING:
     from dtrain.ownership import Status
@@ -38,15 +38,15 @@ def describe_run(result: RunResult) -> Parts:
     yield f"run folder {literal(result.folder)}"
     yield from _describe_result(result)
     if "keras" in result.saved:
-        yield _next(f"dtrain evaluate {_reference(result.folder)}", "what it gets wrong")
-    yield _next(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
+        yield next_step(f"dtrain evaluate {reference(result.folder)}", "what it gets wrong")
+    yield next_step(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
 
 
 def describe_seeds(result: SeedsResult) -> Parts:
     """Yields a line for each seed, the means with their intervals, and what to do next."""
     yield f"run folder {literal(result.folder)}"
     yield from _describe_seeds(result)
-    yield _next(f"dtrain show {_reference(result.folder)}", "the same again, and where the pictures are")
+    yield next_step(f"dtrain show {reference(result.folder)}", "the same again, and where the pictures are")
 
 
 def describe_validation(report: ValidationReport) -> Parts:
@@ -70,14 +70,10 @@ def describe_run_report(report: RunReport) -> Parts:
     """Yields how a run is doing, its epochs, its result where it has one, and where its pictures are."""
     done = f"epoch {len(report.metrics)} of {report.epochs}"
     yield from _describe_status(report.folder, report.status, f"{done}, seed {report.seed}")
-    epochs = [
-        one if seconds is None else dict(one, seconds=seconds)
-        for one, seconds in zip(report.metrics, report.seconds, strict=True)
-    ]
-    yield EpochTable(epochs)
+    yield EpochTable([dict(one, seconds=took) for one, took in zip(report.metrics, report.seconds, strict=True)])
     if report.status.state in RESUMABLE:
         begins = f"from step {report.saved_step:,}" if report.saved_step else "from the first step"
-        yield _next(f"dtrain resume {_reference(report.folder)}", f"goes on {begins}")
+        yield next_step(f"dtrain resume {reference(report.folder)}", f"goes on {begins}")
     if report.result:
         yield from _describe_result(report.result)
     for picture in report.pictures:
@@ -93,7 +89,7 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
             accuracy = f", val accuracy {percent(run.metrics[-1]['val_accuracy'])}" if run.metrics else ""
             yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}{accuracy}"
     if report.status.state in RESUMABLE:
-        yield _next(f"dtrain resume {_reference(report.folder)}", "goes on with the seeds that have not ended")
+        yield next_step(f"dtrain resume {reference(report.folder)}", "goes on with the seeds that have not ended")
     if report.result:
         yield from _describe_seeds(report.result)
     for run in report.runs:
@@ -134,7 +130,7 @@ def describe_data(report: DataReport) -> Parts:
         yield f"{one.name}: {literal(one.path) if one.verified else _a_line_each(one.problem)}"
     for one in report.sets:
         if one.path is None:
-            yield _next(f"dtrain data fetch {one.name}", "download it")
+            yield next_step(f"dtrain data fetch {one.name}", "download it")
 
 
 def _a_line_each(problem: str) -> str:
@@ -146,7 +142,8 @@ def _describe_result(result: RunResult) -> Parts:
     yield _accuracy("test accuracy", result.test)
     yield _accuracy("validation accuracy", result.validation)
     early = ", stopped early" if result.stopped_early else ""
-    yield Text(f"best epoch {result.best_epoch} of {result.epochs}{early}")
+    by = f" by {result.monitor}" if result.monitor else ""
+    yield Text(f"best epoch {result.best_epoch} of {result.epochs}{by}{early}")
     trained = f"{duration(result.seconds['train'])} of training ({result.engine})"
     yield Text(f"{trained}, {duration(sum(result.seconds.values()))} in all; {result.parameters:,} parameters")
     for departure in result.departures:
@@ -155,7 +152,9 @@ def _describe_result(result: RunResult) -> Parts:
 
 def _describe_seeds(result: SeedsResult) -> Parts:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("\nseed", "validation\naccuracy", "test\naccuracy", "best\nepoch", "\nepochs", "training\nseconds"):
+    monitor = result.runs[0].monitor
+    best = f"best epoch\nby {monitor}" if monitor else "best\nepoch"
+    for heading in ("\nseed", "validation\naccuracy", "test\naccuracy", best, "\nepochs", "training\nseconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in result.runs:
         accuracies = percent(run.validation.accuracy), percent(run.test.accuracy)
@@ -225,8 +224,12 @@ def _confusion_table(report: EvaluationReport) -> Table:
     return table
 
 
-def _reference(folder: Path) -> str:
-    """How a command finds the run: by its name where no --runs-dir is needed, else by its path."""
+def reference(folder: Path) -> str:
+    """Returns how a command finds a run: by its name where no --runs-dir is needed, else by its path.
+
+    Args:
+        folder: The run folder.
+    """
     return _quoted(Path(folder.name) if folder.parent == DEFAULT_RUNS_DIR else folder)
 
 
@@ -234,5 +237,11 @@ def _quoted(path: Path) -> str:
     return literal(shlex.quote(str(path)))
 
 
-def _next(command: str, purpose: str) -> Sentence:
+def next_step(command: str, purpose: str) -> Sentence:
+    """Returns a command that may follow.
+
+    Args:
+        command: As it is typed.
+        purpose: What it is good for.
+    """
     return Sentence(f"{command}  # {purpose}", "next")

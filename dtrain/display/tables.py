@@ -76,7 +76,7 @@ _COLUMNS = (
     _Column("learning\nrate", lambda one: f"{one['learning_rate']:#.3g}"),
     _Column("\nmomentum", lambda one: "" if one["momentum"] is None else f"{one['momentum']:.3f}"),
     _Column("gradient\nnorm", lambda one: number(one["gradient_norm"], 2)),
-    _Column("\nseconds", lambda one: f"{one['seconds']:.2f}", 7),
+    _Column("\nseconds", lambda one: "" if one["seconds"] is None else f"{one['seconds']:.2f}", 7),
 )
 """Where the terminal is narrow, the last ones are left out."""
 _GAP = 2
@@ -87,7 +87,7 @@ class EpochTable:
     """The last epochs as a table that fits the terminal, and all of them as sparklines.
 
     Args:
-        epochs: The metrics of each epoch, and the seconds it took.
+        epochs: The metrics of each epoch, and the seconds it took; None where nobody knows.
         shown: How many of the last ones get a line; None is all.
     """
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
+from dtrain.display.results import next_step, reference
 from dtrain.display.tables import duration, percent, percent_interval
 from dtrain.quoting import printable
 from dtrain.staging import Stage
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
-    """Yields what was reused and how it was trained, each arm, the differences and the verdict."""
+    """Yields what was reused and how it was trained, each arm, the differences, the verdict, and what to do next."""
     dropped = f", dropped: {_names(report.dropped)}" if report.dropped else ""
     new = f", new: {', '.join(map(str, report.hidden))} units" if report.hidden else ""
     classes = " and ".join(map(printable, report.class_names)) if len(report.class_names) == 2 else ""
@@ -50,6 +51,7 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
     diverged = f", {report.diverged} diverged" if report.diverged else ""
     yield Text(f"{len(report.arms) * len(report.seeds)} trainings in {duration(report.seconds)}{diverged}")
     yield Sentence(report.verdict, "verdict", "bold")
+    yield next_step(f"dtrain show {reference(report.folder / report.arms[0].name)}", "each seed of the reused layers")
 
 
 def _names(names: tuple[str, ...]) -> str:

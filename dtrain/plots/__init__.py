@@ -117,12 +117,9 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
     axes.set_xscale("log")
     axes.set_xlim(rates[0], rates[-1])
     for number, curve in enumerate(curves):
-        taken = rates[: len(curve.losses)]
-        # no seed's batches hide another's smoothed line
-        axes.plot(taken, curve.losses, label="batch loss" if number == 0 else None, zorder=1, **RAW)
-        name = "smoothed, one line a seed" if number == 0 else None
-        axes.plot(taken, curve.smoothed, label=name, **TRAINING)
-    _mark_rules(axes, curves, rates)
+        _draw_search(axes, curve, rates, named=number == 0)
+    if any(curve.marks for curve in curves):
+        _mark_rules(axes, curves, rates)
     if found.edge is not None:
         axes.axvspan(found.edge, rates[-1], color="#c0392b", alpha=0.12, label=f"beyond the edge, {found.edge:.2g}")
     if found.rate is not None:
@@ -135,6 +132,17 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
     label_axes(axes, "learning rate (log scale)", "cross-entropy loss of the batch")
     axes.legend(loc="best")
     return figure
+
+
+def _draw_search(axes: Axes, curve: Curve, rates: Array, *, named: bool) -> None:
+    taken = rates[: len(curve.losses)]
+    if curve.constant:
+        name = "end of a brief training at each rate, one line a seed"
+        axes.plot(taken, curve.losses, label=name if named else None, marker="o", **TRAINING)
+        return
+    # no seed's batches hide another's smoothed line
+    axes.plot(taken, curve.losses, label="batch loss" if named else None, zorder=1, **RAW)
+    axes.plot(taken, curve.smoothed, label="smoothed, one line a seed" if named else None, **TRAINING)
 
 
 def _mark_rules(axes: Axes, curves: Sequence[Curve], rates: Array) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from dtrain.bases import Base
+from dtrain.bases import Base, Outline
 from dtrain.bases.architecture import LayerPlan
 from dtrain.errors import ConfigError, ModelFileError, did_you_mean
 from dtrain.staging import Transfer
@@ -40,6 +42,23 @@ class Cut:
     dropped: tuple[str, ...]
 
 
+def check_reuse(outline: Outline, transfer: Transfer) -> None:
+    """Refuses hidden layers that a base does not have, so that nobody waits for TensorFlow to be told; `cut` does more.
+
+    Args:
+        outline: The base, not built yet.
+        transfer: What to keep.
+
+    Raises:
+        ConfigError: There are no such layers.
+    """
+    layers = outline.architecture.layers
+    hidden = [plan.name for plan in layers if plan.kind in KERNELS][:-1]
+    sizes = {one.name: sum(array.size for array in one.arrays) for one in outline.contents.layers}
+    if hidden:
+        _check_known(transfer.reuse, hidden, [plan.name for plan in layers], outline.path, sizes)
+
+
 def cut(base: Base, transfer: Transfer) -> Cut:
     """Returns what is kept of a base.
 
@@ -63,7 +82,7 @@ def cut(base: Base, transfer: Transfer) -> Cut:
     groups = _groups(kept, [height for height in heights if height <= last])
     if isinstance(transfer.unfreeze, int) and transfer.unfreeze > len(groups):
         message = f"got {transfer.unfreeze}; expected 1 to {len(groups)}, the hidden layers that are reused"
-        raise ConfigError(message, where="transfer.unfreeze", hint=_parameters(base, hidden[: len(groups)]))
+        raise ConfigError(message, where="transfer.unfreeze", hint=_listed(hidden[: len(groups)], _sizes(base, hidden)))
     count = len(groups)
     return Cut(tuple(kept), groups, ends[last], tuple(hidden[:count]), tuple(hidden[count:]))
 
@@ -84,12 +103,8 @@ def _last_kept(base: Base, transfer: Transfer, order: list[LayerPlan], heights: 
     hidden = [order[height].name for height in heights[:-1]]
     names = [plan.name for plan in order[: heights[-1]]]
     reuse = transfer.reuse
+    _check_known(reuse, hidden, names, base.path, _sizes(base, hidden))
     if isinstance(reuse, str) and reuse != "all":
-        if reuse not in names:
-            message = f"got {reuse!r}; expected all, 1 to {len(hidden)}, or a layer of {base.path.name}"
-            raise ConfigError(
-                message + did_you_mean(reuse, names), where="transfer.reuse", hint=_parameters(base, hidden)
-            )
         if reuse not in hidden:
             place = names.index(reuse)
             if ends.get(place) != reuse or place < heights[0]:
@@ -97,9 +112,6 @@ def _last_kept(base: Base, transfer: Transfer, order: list[LayerPlan], heights: 
             return place
         reuse = hidden.index(reuse) + 1
     number = len(hidden) if reuse == "all" else int(reuse)
-    if number > len(hidden):
-        message = f"got {number}; expected all or 1 to {len(hidden)}, the hidden layers of {base.path.name}"
-        raise ConfigError(message, where="transfer.reuse", hint=_parameters(base, hidden))
     places = [place for place in ends if heights[number - 1] <= place < heights[number]]
     if not places:
         raise _uncuttable(f"{number} hidden layers", base, order, heights, ends)
@@ -118,9 +130,28 @@ def _groups(kept: list[LayerPlan], heights: list[int]) -> tuple[tuple[str, ...],
     return tuple(tuple(plan.name for plan in kept[first:last]) for first, last in itertools.pairwise(edges))
 
 
-def _parameters(base: Base, hidden: list[str]) -> str:
-    """Returns the hidden layers with their parameters, as a table in one line."""
-    rows = [f"{number} {name} {base.model.get_layer(name).count_params():,}" for number, name in enumerate(hidden, 1)]
+def _check_known(
+    reuse: str | int, hidden: Sequence[str], names: Sequence[str], path: Path, sizes: Mapping[str, int]
+) -> None:
+    near = ""
+    if isinstance(reuse, int):
+        known, expected = reuse <= len(hidden), f"all or 1 to {len(hidden)}, the hidden layers of {path.name}"
+    else:
+        known, expected = reuse in ("all", *names), f"all, 1 to {len(hidden)}, or a layer of {path.name}"
+        near = did_you_mean(reuse, names)
+    if not known:
+        message = f"got {reuse!r}; expected {expected}{near}"
+        raise ConfigError(message, where="transfer.reuse", hint=_listed(hidden, sizes))
+
+
+def _sizes(base: Base, hidden: Sequence[str]) -> dict[str, int]:
+    return {name: base.model.get_layer(name).count_params() for name in hidden}
+
+
+def _listed(hidden: Sequence[str], sizes: Mapping[str, int]) -> str:
+    """Returns the hidden layers with their parameters, where the file names them, as a table in one line."""
+    numbered = [f"{number} {name}" for number, name in enumerate(hidden, 1)]
+    rows = [f"{one} {sizes[name]:,}" if name in sizes else one for one, name in zip(numbered, hidden, strict=True)]
     shown = rows if len(rows) <= MOST_LISTED else [*rows[:6], "...", *rows[-5:]]
     return f"its hidden layers with their parameters: {', '.join(shown)}; new layers always train"
 

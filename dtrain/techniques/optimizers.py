@@ -26,11 +26,11 @@ class OptimizerTechnique(Technique):
 
     Args:
         highest_rate: Where a search for a rate had better end; None where it may go on to a divergence.
-        unsearchable: Why losses at rising rates say nothing of a training at one rate; empty where they do.
+        sweepable: Whether losses at rising rates say what a training at one of them does.
     """
 
     highest_rate: ClassVar[float | None] = None
-    unsearchable: ClassVar[str] = ""
+    sweepable: ClassVar[bool] = True
 
     learning_rate: Positive = 0.001
     weight_decay: NonNegative | None = Field(
@@ -186,10 +186,7 @@ class Ftrl(OptimizerTechnique):
     """Follow the regularised leader: shallow models with sparse weights (McMahan et al. 2013, algorithm 1)."""
 
     # its weights are sums of gradients times the rate: where the rate grows, so do they, whatever the gradients say
-    unsearchable: ClassVar[str] = (
-        "ftrl multiplies all weights by each new rate, so that rising rates say nothing of a constant one: compare "
-        "trainings at rates from 0.001 to 1"
-    )
+    sweepable: ClassVar[bool] = False
 
     kind: Literal["ftrl"] = "ftrl"
     learning_rate_power: float = Field(default=-0.5, le=0, description="0 for a rate that does not fall")

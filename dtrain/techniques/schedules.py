@@ -135,7 +135,9 @@ class Piecewise(ScheduleTechnique):
     def with_highest_rate(self, rate: float) -> Self:
         """Returns the same staircase with `rate` as its highest value."""
         highest = max(self.values)
-        return self.model_copy(update={"values": tuple(value / highest * rate for value in self.values)})
+        return self.model_copy(
+            update={"values": tuple(float(f"{value / highest * rate:.6g}") for value in self.values)}
+        )
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.ownership import STATES_IN_WORDS, current_status
 from dtrain.quoting import printable
+from dtrain.run_folder import CONFIG, METRICS, PREDICTIONS, RunFolder
 from dtrain.run_interface import RunResult
-from dtrain.runs import CONFIG, METRICS, PREDICTIONS, RunFolder, find_run
+from dtrain.runs import find_run
 from dtrain.spec import Experiment
 from dtrain.storage import reading
 from dtrain.workflows.show import planned_seeds, read_result

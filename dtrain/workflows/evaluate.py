@@ -11,8 +11,8 @@ import numpy as np
 from dtrain import backend
 from dtrain.data.images import visible
 from dtrain.data.prepare import Data, Split
+from dtrain.run_folder import CONFUSION, MISTAKES, RunFolder
 from dtrain.run_interface import RunObserver, SplitResult
-from dtrain.runs import CONFUSION, MISTAKES, RunFolder
 from dtrain.session import split_result
 from dtrain.statistics import Interval, wilson_interval
 from dtrain.workflows.trained_run import TrainedRun, find_trained_run

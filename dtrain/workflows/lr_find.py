@@ -6,51 +6,35 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dtrain.config import dump_experiment
 from dtrain.config.learning_rate import rate_line, with_rate
+from dtrain.constant_rates import SHARE, compare_rates, rate_grid, suggest_best
 from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
 from dtrain.ownership import true_status
 from dtrain.rate_range import RateRange
-from dtrain.rate_rules import RULE_NAMES, pool_size
+from dtrain.rate_rules import RULE_NAMES, FloatArray, pool_size
 from dtrain.rate_suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import RATES, RunFolder, check_run, create_run
+from dtrain.rate_trials import MULTIPLES, Trial, judge
+from dtrain.rate_trials import SEEDS as TRIAL_SEEDS
+from dtrain.run_folder import RATES, RunFolder
+from dtrain.run_interface import RunObserver, RunOptions, check_seeds
+from dtrain.runs import check_run, create_run
 from dtrain.session import Session
-from dtrain.spec import Experiment
+from dtrain.spec import LARGEST_SEED, Experiment
 from dtrain.storage import check_new, replace_file, writing
 from dtrain.techniques.schedules import Constant
 
 PICTURE = "lr_find.png"
-COLLAPSE = 0.05
-"""Validation accuracy that the suggestion may be behind a third of it: more is not the chance of a brief training.
-
-In 17 settings with two classes, few images or small batches no rate up to the best one was more than 0.011 behind.
-"""
-VERIFIED_MULTIPLES = (0.3, 1.0, 3.0)
 STEM = "-lr-find"
 AUTOMATIC_NAME = re.compile(rf".*{STEM}-\d+")
 INNERMOST_LIST, LINE_BREAK = re.compile(r"\[[^][{}]*\]"), re.compile(r"\s*\n\s*")
 VERIFIED_STEPS = 500
 """About so many steps show whether a rate is worth anything."""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """A brief training at one constant rate.
-
-    Args:
-        learning_rate: The rate.
-        multiple: The rate as a multiple of the suggestion.
-        validation_accuracy: Accuracy at its end; None where it diverged.
-    """
-
-    learning_rate: float
-    multiple: float
-    validation_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +52,8 @@ class RateReport:
         range: What was gone through, seeds included.
         line: The line of an experiment file that holds the suggestion; empty where there is none.
         written: The experiment file that was written; None where none was.
-        verification: Brief trainings around the suggestion, where they were asked for.
+        trials: Brief trainings around the suggestion, where they were asked for.
+        verdict: What they say of it.
     """
 
     folder: Path
@@ -81,7 +66,8 @@ class RateReport:
     range: RateRange
     line: str
     written: Path | None = None
-    verification: tuple[Verification, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    verdict: str = ""
 
 
 def lr_find(
@@ -107,6 +93,7 @@ def lr_find(
         UsageError: The file to write cannot be a new one.
         DtrainError: Data, environment or run folder do not allow it.
     """
+    check_seeds(experiment.seed, search.seeds)
     if write is not None:
         check_new(write, f"--write {write}")
         _check_place(write, options)
@@ -120,9 +107,8 @@ def lr_find(
         _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
         report, curves = search_into(folder, session, experiment, search, observer)
         if report.suggestion is not None and verify:
-            report = replace(report, verification=_verify(session, experiment, report.suggestion, observer))
+            report = _verified(report, session, experiment, observer)
             _write_report(folder, _content(report, curves))
-            _warn_of_collapse(report.verification, observer)
         if report.suggestion is not None and write is not None:
             _write_experiment(with_rate(session.resolved(experiment), report.suggestion), write)
             report = replace(report, written=write)
@@ -146,10 +132,11 @@ def search_into(
     from dtrain.plots import plot_rates
 
     curves, found = search_rates(session, experiment, search, observer)
-    _warn_of_limits(found, search, observer)
+    _warn_of_limits(found, experiment, search, observer)
     report = _report(folder, experiment, search, curves, found)
     _write_report(folder, _content(report, curves))
-    plot_rates(curves, search.rates, found, folder.path / PICTURE, folder.path.name)
+    rates = rates_of(experiment, search)
+    plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
     return report, curves
 
 
@@ -164,14 +151,21 @@ def search_rates(
         search: The rates to go through, and how many seeds.
         observer: Told of each seed.
     """
-    curves, pool = [], pool_size(experiment.training.batch_size)
+    curves, rates, pool = list[Curve](), rates_of(experiment, search), pool_size(experiment.training.batch_size)
+    sweeps, steps = experiment.optimizer.sweepable, round(SHARE * len(search.rates))
+    way = "raising the rate" if sweeps else f"training for {steps} steps at each of {len(rates)} rates"
     for seed in range(experiment.seed, experiment.seed + search.seeds):
-        observer.on_phase(f"raising the rate from {search.minimum:g} to {search.highest:g}, seed {seed}")
-        losses = session.range_test(experiment.model_copy(update={"seed": seed}), search.rates)
-        curves.append(read_curve(losses, search.rates, seed, pool))
-    found = suggest(tuple(curves), search.rates)
-    obstacle = experiment.optimizer.unsearchable
-    return tuple(curves), replace(found, rate=None, reason=obstacle) if obstacle else found
+        observer.on_phase(f"{way} from {search.minimum:g} to {search.highest:g}, seed {seed}")
+        train = partial(session.range_test, experiment.model_copy(update={"seed": seed}))
+        curves.append(
+            read_curve(train(rates), rates, seed, pool) if sweeps else compare_rates(train, rates, steps, seed)
+        )
+    return tuple(curves), (suggest if sweeps else suggest_best)(tuple(curves), rates)
+
+
+def rates_of(experiment: Experiment, search: RateRange) -> FloatArray:
+    """Returns the rates of a search: one for each step, or where rising rates say nothing, one for each training."""
+    return search.rates if experiment.optimizer.sweepable else rate_grid(search.minimum, search.highest)
 
 
 def _check_place(path: Path, options: RunOptions) -> None:
@@ -220,15 +214,30 @@ def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
     return {name: spread([getattr(one, name) for one in marks]) for name in RULE_NAMES} if marks else {}
 
 
-def _verify(session: Session, experiment: Experiment, rate: float, observer: RunObserver) -> tuple[Verification, ...]:
+def _verified(report: RateReport, session: Session, experiment: Experiment, observer: RunObserver) -> RateReport:
+    """Returns the report with trials around its suggestion, which it takes back where training diverges there."""
+    assert report.suggestion is not None
+    trials = []
+    for multiple in MULTIPLES:
+        rate = multiple * report.suggestion
+        observer.on_phase(f"training briefly at {rate:.2g} with {TRIAL_SEEDS} seeds")
+        trials.append(Trial(rate, multiple, _trial(session, experiment, rate, report.range.seeds)))
+    verdict = judge(tuple(trials))
+    report = replace(report, trials=tuple(trials), verdict=verdict.words)
+    return report if verdict.safe else replace(report, suggestion=None, reason=verdict.words, line="")
+
+
+def _trial(session: Session, experiment: Experiment, rate: float, searched: int) -> tuple[float | None, ...]:
+    """Trains with seeds that the search has not seen."""
     epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(session.data.train.labels)))
-    found = []
-    for multiple in VERIFIED_MULTIPLES:
-        observer.on_phase(f"training for {epochs} epochs at {multiple * rate:.2g}")
-        accuracy = None
-        with suppress(DivergedError):
-            accuracy = session.trial(constant(experiment, multiple * rate, epochs))
-        found.append(Verification(multiple * rate, multiple, accuracy))
+    found: list[float | None] = []
+    for number in range(searched, searched + TRIAL_SEEDS):
+        seed = (experiment.seed + number) % (LARGEST_SEED + 1)
+        tried = constant(experiment, rate, epochs).model_copy(update={"seed": seed})
+        try:
+            found.append(session.trial(tried))
+        except DivergedError:
+            found.append(None)
     return tuple(found)
 
 
@@ -240,25 +249,26 @@ def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
     return experiment.model_copy(update=update)
 
 
-def _warn_of_limits(found: Suggestion, search: RateRange, observer: RunObserver) -> None:
-    if found.rate is not None and found.learnt:
+def _warn_of_limits(found: Suggestion, experiment: Experiment, search: RateRange, observer: RunObserver) -> None:
+    if found.rate is None:
+        return
+    end = experiment.optimizer.highest_rate
+    if end is not None and search.highest > end:
+        kind = experiment.optimizer.kind
+        observer.on_warning(f"rates of {kind} above {end:g} draw the weights anew: leave out --max {search.highest:g}")
+    if found.learnt:
         seeds = f"{found.learnt} of {search.seeds} seeds learnt their images within the search"
         observer.on_warning(f"{seeds}: the suggestion is cautious, and the edge of divergence may be far lower")
-    elif found.rate is not None and found.edge is None:
+    elif found.edge is None:
         observer.on_warning(f"no seed diverged up to {search.highest:g}: a higher rate may be better; raise --max")
-
-
-def _warn_of_collapse(verification: tuple[Verification, ...], observer: RunObserver) -> None:
-    lower, suggested = (one.validation_accuracy for one in verification[:2])
-    if suggested is None or (lower is not None and suggested < lower - COLLAPSE):
-        observer.on_warning("training at the suggestion did worse than at a third of it: take the lower rate")
 
 
 def _content(report: RateReport, curves: tuple[Curve, ...]) -> dict[str, object]:
     """Returns the report with every curve and without paths, so that the folder can be moved."""
     content = {name: value for name, value in asdict(report).items() if name not in ("folder", "written")}
-    rates = report.range.rates.tolist()
-    return content | {"learning_rates": rates, "curves": [_to_plain(curve) for curve in curves]}
+    constant = any(curve.constant for curve in curves)
+    rates = rate_grid(report.range.minimum, report.range.highest) if constant else report.range.rates
+    return content | {"learning_rates": rates.tolist(), "curves": [_to_plain(curve) for curve in curves]}
 
 
 def _to_plain(curve: Curve) -> dict[str, object]:

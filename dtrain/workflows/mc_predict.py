@@ -12,8 +12,9 @@ import numpy.typing as npt
 from dtrain.calibration import Comparison, Kept, accuracy_verdict, compare, kept_accuracies, log_loss_verdict
 from dtrain.data.images import visible
 from dtrain.ownership import true_status
+from dtrain.run_folder import MC_PREDICT, PREDICTIONS, RunFolder
 from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import MC_PREDICT, PREDICTIONS, RunFolder, check_run, create_run
+from dtrain.runs import check_run, create_run
 from dtrain.significance import McNemar, mcnemar
 from dtrain.storage import replace_file, to_json, write, write_arrays
 from dtrain.uncertainty import Settling, Uncertainty, enough_passes, entropy

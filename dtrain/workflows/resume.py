@@ -12,8 +12,9 @@ from dtrain.config import dump_experiment, parse_experiment
 from dtrain.config.differences import differing_settings
 from dtrain.errors import DivergedError, ResumeError, UsageError
 from dtrain.ownership import Status, current_status, locked, true_status
+from dtrain.run_folder import CONFIG, RunFolder
 from dtrain.run_interface import RunObserver, RunOptions, RunResult
-from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.runs import find_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.storage import remove_leftovers
@@ -93,7 +94,7 @@ class _Work:
             ended = [one for one in parent.seed_folders() if current_status(one).state == "completed"]
             return summarise_seeds(parent.path, tuple(map(read_result, ended)), seeds - len(ended))
         session = self._session(whole)
-        with can_be_resumed(parent), true_status(parent, seeds=seeds):
+        with can_be_resumed(parent, self.options), true_status(parent, seeds=seeds):
             return train_seeds(parent, experiments, lambda one: self._seed(session, parent, one), self.observer)
 
     def _seed(self, session: Session, parent: RunFolder, experiment: Experiment) -> RunResult:
@@ -145,7 +146,7 @@ class _Work:
         _refuse_futile(start, now, target, folder)
         if start:
             self.observer.on_phase(f"going on from step {start.state.step:,}")
-        with can_be_resumed(folder), true_status(folder):
+        with can_be_resumed(folder, self.options), true_status(folder):
             remove_leftovers(folder.path)
             remove_leftovers(folder.checkpoints_path)
             # both that are kept: the one before the last is needed where the last gets damaged

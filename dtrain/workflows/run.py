@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dtrain.config import dump_experiment
-from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.errors import DivergedError, EnvironmentProblem
 from dtrain.ownership import owned
-from dtrain.run_interface import RunObserver, RunOptions, RunResult
-from dtrain.runs import RunFolder, check_run, create_run
+from dtrain.run_folder import RunFolder
+from dtrain.run_interface import RunObserver, RunOptions, RunResult, check_seeds
+from dtrain.runs import check_run, create_run
 from dtrain.session import Session
-from dtrain.spec import LARGEST_SEED, Experiment
+from dtrain.spec import Experiment
 from dtrain.statistics import Interval, mean_interval
 
 
@@ -55,7 +56,7 @@ def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> R
     check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
     folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
-    with can_be_resumed(folder):
+    with can_be_resumed(folder, options):
         return train_new(session, experiment, folder)
 
 
@@ -75,14 +76,12 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
         UsageError: There are not so many seeds.
         DtrainError: Data, environment or run folder do not allow it.
     """
-    if experiment.seed + seeds > LARGEST_SEED + 1:
-        message = f"got {seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
-        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+    check_seeds(experiment.seed, seeds)
     check_run(options.runs_dir, name=options.name)
     session = Session(experiment, options, observer)
     parent = create_run(options.runs_dir, name=options.name, stem=options.stem)
     parent.write_config(dump_experiment(session.resolved(experiment)))
-    with can_be_resumed(parent), owned(parent, seeds=seeds):
+    with can_be_resumed(parent, options), owned(parent, seeds=seeds):
         return train_seeds(
             parent,
             [experiment.model_copy(update={"seed": seed}) for seed in range(experiment.seed, experiment.seed + seeds)],
@@ -138,13 +137,21 @@ def train_new(session: Session, experiment: Experiment, folder: RunFolder) -> Ru
 
 
 @contextmanager
-def can_be_resumed(folder: RunFolder) -> Iterator[None]:
-    """Says how to go on where something outside of the training ends it."""
+def can_be_resumed(folder: RunFolder, options: RunOptions) -> Iterator[None]:
+    """Says how to go on where something outside of the training ends it.
+
+    Args:
+        folder: The folder of the run.
+        options: What it was started with; data folder and device are needed again.
+    """
     try:
         yield
     except (KeyboardInterrupt, EnvironmentProblem) as error:
         if folder.path.exists():
-            error.add_note(f"to go on from where it stopped: `dtrain resume {shlex.quote(str(folder.path))}`")
+            command = ["dtrain", "resume", str(folder.path)]
+            command += ["--data-dir", str(options.data_dir)] if options.data_dir else []
+            command += ["--device", options.device] if options.device != RunOptions.device else []
+            error.add_note(f"to go on from where it stopped: `{shlex.join(command)}`")
         raise
 
 

@@ -12,8 +12,9 @@ from dtrain.checkpoints import last_step
 from dtrain.config import parse_experiment
 from dtrain.errors import RunConflictError
 from dtrain.ownership import Status, current_status
+from dtrain.run_folder import CONFIG, RunFolder
 from dtrain.run_interface import RunResult
-from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.runs import find_run
 from dtrain.workflows.run import SeedsResult, summarise_seeds
 
 _RESULT = TypeAdapter(RunResult)

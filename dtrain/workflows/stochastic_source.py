@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from dtrain import backend
+from dtrain.bases import build_base, read_outline
+from dtrain.bases.files import read_model_file
 from dtrain.config import load_experiment
 from dtrain.data.own import load_some
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.scaling import Scaling, fit_scaling
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DataError, ModelFileError, UsageError
+from dtrain.run_folder import STATUS
 from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import STATUS
 from dtrain.spec import LARGEST_SEED, Dataset, Experiment
 from dtrain.techniques.regularizers import Noise
 from dtrain.uncertainty import check_rates
@@ -79,9 +81,6 @@ class Request:
             option = "--dataset" if self.dataset else "--scaling"
             hint = "a run has its own data set and scaling; these options are for model files"
             raise UsageError(f"got {option} with a run; expected it with a model file only", where=COMMAND, hint=hint)
-        if self.is_file and not self.dataset and (not self.images or self.scaling == "standardize"):
-            hint = "name the images it was trained on, for example --dataset fashion_mnist; a file does not say"
-            raise UsageError("got a model file without --dataset", where=COMMAND, hint=hint)
 
     @property
     def is_file(self) -> bool:
@@ -202,15 +201,16 @@ def _of_file(request: Request, options: RunOptions, observer: RunObserver) -> So
     if not path.is_file():
         hint = "give the path of a .keras or .h5 file, or the name of a run without a suffix"
         raise ModelFileError("got no such file; expected a model file of Keras", where=str(path), hint=hint)
+    # before anything is asked about it, and read only once
+    file = read_model_file(path)
     dataset = _dataset(request)
+    outline = read_outline(file)
     data = None
     if dataset is not None:
         observer.on_phase(f"reading {dataset.name}")
         data = prepare(dataset, load_images(dataset.name, options.data_dir, observer.on_download))
     _start(options, observer)
-    from dtrain.bases import load_base
-
-    base = load_base(path)
+    base = build_base(outline)
     if data is None:
         images, labels, split, scaling = _unrelated_images(request)
         names = tuple(map(str, range(base.classes)))
@@ -235,7 +235,11 @@ def _unrelated_images(request: Request) -> tuple[Array, Array | None, str, Scali
 
 
 def _dataset(request: Request) -> Dataset | None:
+    """Returns the data set that a model file was trained on, which only the user knows; None where it is not needed."""
     if request.dataset is None:
+        if not request.images or request.scaling == "standardize":
+            hint = "name the images it was trained on, for example --dataset fashion_mnist; a file does not say"
+            raise UsageError("got a model file without --dataset", where=COMMAND, hint=hint)
         return None
     scaling = [f"dataset.scaling={request.scaling}"] if request.scaling else []
     return load_experiment(None, [f"dataset={request.dataset}", *scaling]).dataset

@@ -15,8 +15,9 @@ from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import DataError, ModelFileError
 from dtrain.ownership import STATES_IN_WORDS, current_status
+from dtrain.run_folder import CONFIG, RunFolder
 from dtrain.run_interface import RunObserver
-from dtrain.runs import CONFIG, RunFolder, find_run
+from dtrain.runs import find_run
 from dtrain.spec import Experiment
 from dtrain.storage import DAMAGE
 

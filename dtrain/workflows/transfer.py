@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from dtrain.config import dump_experiment
 from dtrain.device_problems import shortage_explained
 from dtrain.ownership import true_status
+from dtrain.run_folder import TRANSFER, RunFolder
 from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import TRANSFER, RunFolder, check_run, create_run
+from dtrain.runs import check_run, create_run
 from dtrain.spec import Experiment
 from dtrain.storage import to_json, write
 from dtrain.workflows.transfer_arms import Design, Results, train_arms
@@ -41,6 +42,8 @@ def transfer(experiment: Experiment, request: Request, options: RunOptions, obse
     check_run(options.runs_dir, name=options.name)
     source = find_source(experiment, request, options, observer)
     kept, design = _design(source, request)
+    for text in source.warnings:
+        observer.on_warning(text)
     folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
     # from here on nobody takes the folder for a trained run
     write(folder.path / TRANSFER, to_json({"base": source.base.path.name, "verdict": "has not ended"}, indent=2))

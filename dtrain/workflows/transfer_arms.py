@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from dtrain.config import dump_experiment
 from dtrain.errors import DivergedError
 from dtrain.ownership import true_status
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunObserver, RunResult
-from dtrain.runs import RunFolder
 from dtrain.session import split_result
 from dtrain.spec import Experiment
 from dtrain.staging import Arm, Stage
@@ -134,6 +134,7 @@ def _result(design: Design, seed: int, folder: RunFolder, training: ArmTraining)
         engine=design.experiment.training.engine,
         stopped_early=False,
         saved=(),
+        monitor="val_loss",
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from dtrain.errors import RunConflictError
 from dtrain.ownership import STATES_IN_WORDS, current_status
 from dtrain.power import seeds_needed
-from dtrain.runs import TRANSFER, RunFolder
+from dtrain.run_folder import TRANSFER, RunFolder, list_runs
 from dtrain.significance import Difference, Verdict, paired_difference, verdict_on
 from dtrain.staging import Arm, Stage
 from dtrain.statistics import Interval, mean_interval
@@ -143,15 +143,21 @@ def read_report(runs_dir: Path, run: str | None) -> TransferReport | None:
 
     Args:
         runs_dir: Folder of all run folders.
-        run: Name or path; None for the latest run, which is none.
+        run: Name or path; None for what was made last, run or experiment with a base.
 
     Raises:
         RunConflictError: It has not ended, or is damaged.
     """
-    for path in (runs_dir / run, Path(run)) if run is not None else ():
+    for path in _latest(runs_dir) if run is None else (runs_dir / run, Path(run)):
         if (path / TRANSFER).is_file():
             return _read(RunFolder(path))
     return None
+
+
+def _latest(runs_dir: Path) -> list[Path]:
+    experiments = [path.parent for path in runs_dir.glob(f"*/{TRANSFER}") if not path.parent.is_symlink()]
+    last = max((*list_runs(runs_dir)[-1:], *map(RunFolder, experiments)), key=lambda one: one.created(), default=None)
+    return [last.path] if last else []
 
 
 def _read(folder: RunFolder) -> TransferReport:

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain import backend
-from dtrain.bases import load_model_file
+from dtrain.bases import build_base, read_outline
 from dtrain.bases.files import read_model_file
 from dtrain.config import load_experiment, parse_experiment
 from dtrain.data.prepare import Data, Scaling, prepare
 from dtrain.data.scaling import fit_scaling
 from dtrain.data.sources import load_images, locate
 from dtrain.errors import ConfigError, Problem, UsageError
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.spec import LARGEST_SEED, Dataset, Experiment, fit_contradictions
+from dtrain.run_interface import RunObserver, RunOptions, check_seeds
+from dtrain.spec import Dataset, Experiment, fit_contradictions
 from dtrain.staging import Transfer
+from dtrain.surgery.cutting import check_inputs, check_reuse
 
 if TYPE_CHECKING:
     from dtrain.bases import Base
@@ -47,6 +48,7 @@ class Request:
         base: The model file or run folder to reuse layers of.
         seeds: How many seeds, from the experiment's own upwards.
         controls: Whether to train the controls too.
+        warnings: What the user should know of the task, once it is known that the base can be reused for it.
 
     Raises:
         UsageError: There are no seeds.
@@ -55,6 +57,7 @@ class Request:
     base: Path
     seeds: int = 6
     controls: bool = True
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
@@ -70,39 +73,40 @@ class Source:
         experiment: The task, with nothing left to choose but the compiler.
         data: Its data; the training part holds all images that a seed may choose its labelled ones from.
         backend: What it all runs on.
+        warnings: What the user should know, once it is known that the layers can be reused.
     """
 
     base: Base
     experiment: Experiment
     data: Data
     backend: backend.Backend
+    warnings: tuple[str, ...]
 
 
 def load_task(
-    config: Path | None, overrides: Sequence[str], data_dir: Path | None, observer: RunObserver
-) -> Experiment:
-    """Returns the experiment of a file, or task B where none is given.
+    config: Path | None, overrides: Sequence[str], data_dir: Path | None
+) -> tuple[Experiment, tuple[str, ...]]:
+    """Returns the experiment of a file, or task B where none is given, and what the user should know of it.
 
     Args:
         config: The file; None for task B, on the bundled sample where the full data set is nowhere.
         overrides: ``key.path=value``.
         data_dir: Folder to look for full data sets in first.
-        observer: Told which images are used.
 
     Raises:
         ConfigError: Everything that is wrong with it.
     """
     if config is not None:
-        return load_experiment(config, overrides)
+        return load_experiment(config, overrides), ()
     experiment = parse_experiment(TASK_B, "task B", overrides)
     chosen = any(one.startswith(("dataset=", "dataset.name=")) for one in overrides)
     if chosen or not all(place.missing for place in locate(FULL, data_dir)):
-        return experiment
-    observer.on_warning(
+        return experiment, ()
+    warning = (
         f"{FULL} is not on this machine; the bundled {SAMPLE} is used: fewer test images, wider intervals; "
         f"to get it: `dtrain data fetch {FULL}`"
     )
-    return parse_experiment(TASK_B, "task B", [*overrides, f"dataset.name={SAMPLE}"])
+    return parse_experiment(TASK_B, "task B", [*overrides, f"dataset.name={SAMPLE}"]), (warning,)
 
 
 def find_source(experiment: Experiment, request: Request, options: RunOptions, observer: RunObserver) -> Source:
@@ -113,27 +117,25 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
         ModelFileError: The base is missing, unsafe, damaged or takes other images.
         DtrainError: Data or environment do not allow it.
     """
-    if experiment.seed + request.seeds > LARGEST_SEED + 1:
-        message = f"got {request.seeds} seeds from {experiment.seed}; expected none above {LARGEST_SEED}"
-        raise UsageError(message, where="--seeds", hint="begin with a smaller seed")
+    check_seeds(experiment.seed, request.seeds)
     backend.check_device(options.device)
     named = options.runs_dir / request.base
-    file = read_model_file(named if named.is_dir() and not request.base.exists() else request.base)
+    outline = read_outline(read_model_file(named if named.is_dir() and not request.base.exists() else request.base))
     section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
+    check_reuse(outline, section)
     experiment = experiment.model_copy(update={"transfer": section})
     observer.on_phase(f"reading {experiment.dataset.name}")
     data = _pool(experiment, options, observer)
     observer.on_phase("starting TensorFlow")
     started = backend.start(options.device)
-    from dtrain.surgery.cutting import check_inputs
-
-    base = load_model_file(file)
+    base = build_base(outline)
     check_inputs(base, data.image_shape)
     scaling, kind = _scaling(base, experiment, data, options, observer)
+    assumed = () if base.scaling else (_assumption(base.path.name, kind),)
+    warnings = (*request.warnings, *assumed, *experiment.notices(), *data.warnings)
     dataset = experiment.dataset.model_copy(update={"scaling": kind})
-    for text in (*experiment.notices(), *data.warnings):
-        observer.on_warning(text)
-    return Source(base, experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling), started)
+    experiment, data = experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling)
+    return Source(base, experiment, data, started, warnings)
 
 
 def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Data:
@@ -154,11 +156,6 @@ def _scaling(
     """Returns what scales images for the base: as in its own training, where that is known."""
     chosen = experiment.dataset.scaling
     if base.scaling is None:
-        others = " or ".join(f"dataset.scaling={kind}" for kind in SCALINGS if kind != chosen)
-        observer.on_warning(
-            f"{base.path.name} does not say how its images were scaled; assumed {chosen} ({SCALINGS[chosen]}); "
-            f"if it was another way: {others}"
-        )
         return data.scaling, chosen
     kind = base.scaling["kind"]
     if kind != "standardize":
@@ -166,3 +163,11 @@ def _scaling(
     dataset = Dataset.model_validate(base.scaling["dataset"])
     observer.on_phase(f"reading {dataset.name}, which the base was trained on")
     return prepare(dataset, load_images(dataset.name, options.data_dir, observer.on_download)).scaling, kind
+
+
+def _assumption(base: str, chosen: str) -> str:
+    others = " or ".join(f"dataset.scaling={kind}" for kind in SCALINGS if kind != chosen)
+    return (
+        f"{base} does not say how its images were scaled; assumed {chosen} ({SCALINGS[chosen]}); "
+        f"if it was another way: {others}"
+    )

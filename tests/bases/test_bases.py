@@ -12,7 +12,8 @@ import pytest
 
 from dtrain.bases import Base, load_base
 from dtrain.config import load_experiment
-from dtrain.runs import RunFolder, create_run
+from dtrain.run_folder import RunFolder
+from dtrain.runs import create_run
 from tests.bases.helpers import arrays_of, write_keras_2
 
 Array = npt.NDArray[np.float32]

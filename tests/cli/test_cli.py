@@ -20,8 +20,8 @@ from dtrain import __version__
 from dtrain.cli import main
 from dtrain.cli.arguments import split_configuration
 from dtrain.errors import DataError
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunOptions, RunResult, SplitResult
-from dtrain.runs import RunFolder
 from dtrain.statistics import Interval
 from dtrain.workflows.run import SeedsResult
 

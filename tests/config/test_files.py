@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dtrain.config import load_experiment
 from dtrain.config.files import read_file
 from dtrain.errors import ConfigError, Problem
 
@@ -43,3 +44,40 @@ def test_images_in_the_place_of_the_file(path: str) -> None:
     problem = refused(path)
     assert "expected an experiment file" in problem.message
     assert problem.hint == f"images are chosen by `dtrain run dataset={path}`"
+
+
+def message_about(name: str, content: bytes) -> str:
+    Path(name).write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(Path(name))
+    problem = caught.value.problems[0]
+    return f"{problem}; {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"# Title\n\n*Which* technique works?\n", b"some words", b"\x89HDF\r\n\x1a\n\0\xff", b"# a\n" + 300_000 * b"b"],
+)
+@pytest.mark.parametrize("name", ["README.md", "model.h5", "notes"])
+def test_what_is_plainly_no_experiment_is_told_so_in_one_line(name: str, content: bytes) -> None:
+    said = message_about(name, content)
+    assert said.startswith(f"{name}: got a file that is no experiment; expected YAML")
+    assert said.endswith("`dtrain init exp.yaml` writes one to start from")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("exp.yaml", b"&bold text", "exp.yaml:1:1: got '&bold'; anchors"),
+        ("exp.json", b"[1]", "exp.json:1:1: got [1]; expected a mapping"),
+        ("exp.txt", b"# mine\n---\nseed: &a 3\n", "exp.txt:3:7: got '&a'; anchors"),
+        ("exp.txt", b"colour: red", "exp.txt:1:1 colour: got the unknown key"),
+    ],
+)
+def test_what_may_be_meant_as_one_is_told_what_is_wrong_and_where(name: str, content: bytes, said: str) -> None:
+    assert message_about(name, content).startswith(said)
+
+
+def test_an_experiment_may_have_any_name() -> None:
+    Path("mine.txt").write_text("# my own\nseed: 7\n")
+    assert load_experiment(Path("mine.txt")).seed == 7

@@ -71,6 +71,12 @@ def test_a_pipe_gets_one_plain_line_an_epoch(capsys: pytest.CaptureFixture[str])
     assert "seed 43 (2 of 3)" in err
 
 
+def test_an_epoch_whose_duration_nobody_knows_has_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress(quiet=False) as observer:
+        observer.on_epoch(Metrics(1), None)  # type: ignore[arg-type]
+    assert capsys.readouterr().err.endswith("learning rate 0.0500\n")
+
+
 def test_a_download_in_a_pipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(quiet=False) as observer:
         for done in range(0, 3001, 1000):

@@ -11,7 +11,8 @@ from rich.console import Console
 from dtrain.display.rates import describe_rates
 from dtrain.rate_range import RateRange
 from dtrain.rate_suggestion import Spread
-from dtrain.workflows.lr_find import RateReport, Verification
+from dtrain.rate_trials import Trial
+from dtrain.workflows.lr_find import RateReport
 
 REPORT = RateReport(
     folder=Path("runs/elu-lr-find-1"),
@@ -24,10 +25,12 @@ REPORT = RateReport(
     range=RateRange(),
     line="schedule: {kind: one_cycle, maximum: 0.0123}",
     written=Path("better.yaml"),
-    verification=(
-        Verification(0.0123, 1.0, 0.8123),
-        Verification(0.0369, 3.0, None),
+    trials=(
+        Trial(0.0123, 1.0, (0.81, 0.82, 0.83)),
+        Trial(0.0369, 3.0, (0.8, None, None)),
+        Trial(1.2, 9.0, (None,) * 3),
     ),
+    verdict="confirmed",
 )
 
 
@@ -46,11 +49,14 @@ def test_the_rules_the_suggestion_and_the_line_to_paste() -> None:
         "steepest descent 0.02 0.01 0.04",
         "minimum / 10 0.008 0.005 0.009",
         "edge of divergence 0.1; 2 of 3 seeds diverged between 1e-06 and 10",
+        "trained briefly, 3 seeds rate validation accuracy lowest highest",
+        "1x 0.012 82.00% 81.00% 83.00%",
+        "3x 0.037 80.00% (2 diverged) 80.00% 80.00%",
+        "9x 1.2 (3 diverged)",
         "suggestion 0.012 (single seeds: 0.011 to 0.014)",
         "schedule: {kind: one_cycle, maximum: 0.0123}",
+        "verified: confirmed",
         "written better.yaml",
-        "verified at 1x, 0.012: validation accuracy 81.23%",
-        "verified at 3x, 0.037: diverged",
     ]
 
 

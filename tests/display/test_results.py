@@ -37,6 +37,7 @@ def result(folder: str = "runs/elu-1", **changed: Any) -> RunResult:
         "seconds": {"start": 4.0, "train": 12.3},
         "engine": "xla",
         "stopped_early": True,
+        "monitor": "val_accuracy",
     }
     return RunResult(**fields | changed)
 
@@ -64,10 +65,17 @@ def test_a_run_says_how_good_it_is_and_what_to_do_next() -> None:
     shown = text(results.describe_run(result()))
     assert "run folder runs/elu-1" in shown
     assert "test accuracy 88.12% (95% interval 87.47 to 88.73" in shown
-    assert "best epoch 12 of 14, stopped early" in shown
+    assert "best epoch 12 of 14 by val_accuracy, stopped early" in shown
     assert "12 s of training (xla), 16 s in all; 266,610 parameters" in shown
     assert "next: dtrain evaluate elu-1  #" in shown
     assert "next: dtrain run runs/elu-1/config.yaml --seeds 3  #" in shown
+
+
+def test_results_that_do_not_say_by_what_an_epoch_was_best_are_shown_all_the_same() -> None:
+    old = result(monitor="")
+    assert "best epoch 12 of 14, stopped early" in text(results.describe_run(old))
+    seeds = SeedsResult(Path("runs/a"), (old,), 0, 0.88, None, 0.88, None)
+    assert "best" in text(results.describe_seeds(seeds)).splitlines()[1].split()
 
 
 def test_what_cannot_work_is_not_advised() -> None:
@@ -83,6 +91,7 @@ def test_seeds_have_a_line_each_and_an_honest_mean() -> None:
     shown = text(results.describe_seeds(seeds_result()))
     assert [line.split()[:3] for line in shown.splitlines()[3:6]] == [[str(s), "88.12%", "88.12%"] for s in range(3)]
     assert "mean test accuracy 88.10% (95% interval 86.00 to 90.00, 3 seeds)" in shown
+    assert "by val_accuracy" in shown.splitlines()[2]
     assert "cover the chance of the seed" in shown
     assert "diverged" not in shown
 
@@ -124,6 +133,13 @@ def test_a_run_that_has_no_result_says_how_it_is_doing(how: Status, said: str) -
         *([going_on] if how.state == "died" else []),
         "picture runs/elu-1/curves.png",
     ]
+
+
+def test_a_run_that_died_before_it_wrote_how_long_an_epoch_took() -> None:
+    measures = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "momentum", "gradient_norm")
+    metrics = ({"epoch": 1} | dict.fromkeys(measures, 0.5),)
+    report = RunReport(Path("runs/a"), status("died"), 42, 20, metrics, (None,), None, (), 500)
+    assert "runs/a: died, epoch 1 of 20" in text(results.describe_run_report(report))
 
 
 def test_seeds_that_are_still_going_on() -> None:

@@ -95,3 +95,8 @@ def test_the_lowest_validation_loss_stands_out() -> None:
         console.print(EpochTable([epoch(1, val_loss=0.5), epoch(2, val_loss=0.4), epoch(3, val_loss=0.6)]))
     bold = [line for line in capture.get().splitlines() if "\x1b[1;32m" in line]
     assert len(bold) == 1 and "0.4000" in bold[0]
+
+
+def test_an_epoch_whose_duration_nobody_knows_has_an_empty_cell() -> None:
+    shown = lines(EpochTable([epoch(1), epoch(2, seconds=None)]), 80)
+    assert [line.endswith("0.25") for line in shown[2:4]] == [True, False]

@@ -73,6 +73,7 @@ def test_what_was_reused_how_it_was_trained_and_what_came_of_it() -> None:
         "metrics, picture and report runs/transfer-1; model.keras of seed 42",
         "6 trainings in 21 s, 3 diverged",
         "verdict: reuse helps",
+        "next: dtrain show runs/transfer-1/transfer # each seed of the reused layers",
     ]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import keras
 import pytest
 
-from dtrain.bases import load_base
+from dtrain.bases import load_base, read_outline
+from dtrain.bases.files import read_model_file
 from dtrain.errors import ConfigError, ModelFileError
 from dtrain.staging import Transfer
-from dtrain.surgery.cutting import check_inputs, cut
+from dtrain.surgery.cutting import check_inputs, check_reuse, cut
 from tests.surgery.helpers import residual_base, save_base
 
 
@@ -52,6 +54,19 @@ def test_row_47_more_layers_than_there_are(base: Path) -> None:
 
 def test_row_47_a_layer_that_is_not_there(base: Path) -> None:
     assert "did you mean 'middle'?" in problem(base, reuse="midle")
+
+
+@pytest.mark.parametrize(("reuse", "said"), [(4, "got 4; expected all or 1 to 3"), ("midle", "did you mean 'middle'?")])
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_row_47_what_is_not_there_is_known_before_the_model_is_built(
+    suffix: str, reuse: int | str, said: str, tmp_path: Path
+) -> None:
+    outline = read_outline(read_model_file(save_base(tmp_path / f"base.{suffix}")))
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        check_reuse(outline, Transfer(reuse=reuse))
+    assert "1 low 248, 2 middle 56, 3 high 48" in caught.value.problems[0].hint
+    for there in ("all", 3, "dropped"):
+        check_reuse(outline, Transfer(reuse=there))
 
 
 def test_a_residual_base_is_cut_between_its_branches(tmp_path: Path) -> None:

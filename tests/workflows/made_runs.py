@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from dtrain.config import dump_experiment
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunResult, SplitResult
-from dtrain.runs import RunFolder, create_run
+from dtrain.runs import create_run
 from dtrain.spec import Experiment
 from dtrain.statistics import wilson_interval
 

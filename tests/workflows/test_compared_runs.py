@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from dtrain.errors import RunConflictError, UsageError
-from dtrain.runs import RunFolder, create_run
+from dtrain.run_folder import RunFolder
+from dtrain.runs import create_run
 from dtrain.workflows.compared_runs import Group, check_same_images, read_groups
 from tests.workflows.made_runs import fill, several, single
 

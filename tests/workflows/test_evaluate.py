@@ -21,8 +21,8 @@ from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
 from dtrain.errors import DataError, ModelFileError, UsageError
 from dtrain.ownership import locked
+from dtrain.run_folder import RunFolder, State
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder, State
 from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate
 from dtrain.workflows.run import run, run_seeds
 

@@ -12,10 +12,11 @@ import pytest
 
 from dtrain.cli import main
 from dtrain.config import load_experiment
-from dtrain.errors import EnvironmentProblem, UsageError
+from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
 from dtrain.rate_range import RateRange
+from dtrain.run_folder import list_runs
 from dtrain.run_interface import RunOptions
-from dtrain.runs import create_run, find_run, list_runs
+from dtrain.runs import create_run, find_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
 from dtrain.workflows.lr_find import RateReport, constant, lr_find
@@ -73,11 +74,34 @@ def test_the_written_experiment_has_the_suggestion_as_its_maximum(found: RateRep
 
 def test_brief_trainings_at_the_suggestion_and_around_it(found: RateReport) -> None:
     assert found.suggestion is not None
-    assert [one.multiple for one in found.verification] == [0.3, 1.0, 3.0]
-    assert [one.learning_rate for one in found.verification] == pytest.approx(found.suggestion * np.array([0.3, 1, 3]))
-    accuracies = [one.validation_accuracy for one in found.verification]
-    assert accuracies[1] is not None
-    assert accuracies[1] > 0.6
+    assert [one.multiple for one in found.trials] == [0.3, 1.0, 3.0]
+    assert [one.learning_rate for one in found.trials] == pytest.approx(found.suggestion * np.array([0.3, 1, 3]))
+    assert all(accuracy and accuracy > 0.6 for accuracy in found.trials[1].accuracies)
+    assert found.verdict
+    report = json.loads((found.folder / "lr_find.json").read_text())
+    assert report["verdict"] == found.verdict
+    assert [one["accuracies"] for one in report["trials"]] == [list(one.accuracies) for one in found.trials]
+
+
+def test_a_trial_is_a_training_with_a_seed_that_the_search_has_not_seen(found: RateReport, tmp_path: Path) -> None:
+    assert found.suggestion is not None
+    session = Session(small(), RunOptions(tmp_path), Listener())
+    again = constant(small(seed=44), found.suggestion, epochs=8)
+    assert session.trial(again) == found.trials[1].accuracies[0]
+
+
+def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(self: Session, experiment: Experiment) -> float:
+        raise DivergedError("step 3: loss nan")
+
+    monkeypatch.setattr(Session, "trial", diverge)
+    written = tmp_path / "better.yaml"
+    report = lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=written, verify=True)
+    assert (report.suggestion, report.line, written.exists()) == (None, "", False)
+    assert "3 of 3 brief trainings at" in report.reason
+    assert json.loads((report.folder / "lr_find.json").read_text())["suggestion"] is None
 
 
 def test_a_search_is_no_run_to_evaluate(found: RateReport) -> None:
@@ -122,6 +146,7 @@ def test_three_batches_are_gone_round_again(tmp_path: Path) -> None:
     report = lr_find(experiment, replace(SEARCH, minimum=1e-6, maximum=1.0), RunOptions(tmp_path), Listener())
     curves = json.loads((report.folder / "lr_find.json").read_text())["curves"]
     assert all(len(one["losses"]) > 30 for one in curves)
+    assert report.suggestion is not None
 
 
 @pytest.mark.parametrize(
@@ -134,6 +159,7 @@ def test_three_batches_are_gone_round_again(tmp_path: Path) -> None:
         (["--max", "1e300"], "both from 1e-12 to 1e+06"),
         (["--min", "1e-300"], "both from 1e-12 to 1e+06"),
         (["--iterations", "2"], "--iterations: got 2; expected 50 to 10,000"),
+        (["seed=4294967295"], "--seeds: got 3 seeds from 4294967295; expected none above 4294967295"),
         (["--seeds", "0"], "--seeds: got 0; expected at least 1"),
     ],
 )
@@ -155,7 +181,9 @@ def test_row_54_a_loss_that_never_falls_gives_null_with_the_reason_and_a_picture
     assert main(["lr-find", *arguments, *options]) == 0
     document = json.loads(capfd.readouterr().out)
     assert document["suggestion"] is None
-    assert document["reason"] == "the loss of 2 of 2 seeds never falls at any rate of the range"
+    assert document["reason"] == (
+        "the loss of 2 of 2 seeds does not fall, at any rate of the range, by more than its noise"
+    )
     assert (Path(document["folder"]) / "lr_find.png").exists()
     report = json.loads((Path(document["folder"]) / "lr_find.json").read_text())
     assert (report["suggestion"], report["range"]["maximum"]) == (None, 1e-5)
@@ -189,6 +217,24 @@ def test_adafactor_is_searched_only_as_far_as_its_rates_make_sense(tmp_path: Pat
     assert report.suggestion is not None
     assert report.suggestion < 0.05  # of 300-100 a grid finds 0.003; a search up to 10 said 1.1
     assert RateRange(maximum=1.0).planned(adafactor).maximum == 1.0
+
+
+def test_adafactor_beyond_its_end_is_warned_of(tmp_path: Path) -> None:
+    listener = Listener()
+    adafactor = small(optimizer="adafactor", schedule="constant")
+    lr_find(adafactor, replace(SEARCH, seeds=1), RunOptions(tmp_path), listener)
+    assert listener.warnings[-1] == "rates of adafactor above 0.1 draw the weights anew: leave out --max 10"
+
+
+def test_ftrl_is_searched_by_brief_trainings_each_at_one_rate(tmp_path: Path) -> None:
+    ftrl = small(optimizer="ftrl")
+    report = lr_find(ftrl, replace(SEARCH, minimum=1e-4, iterations=300), RunOptions(tmp_path), Listener())
+    rates = json.loads((report.folder / "lr_find.json").read_text())["learning_rates"]
+    np.testing.assert_allclose(rates, np.geomspace(1e-4, 10, 11))
+    session = Session(ftrl, RunOptions(tmp_path), Listener())
+    reached = {rate: session.trial(constant(ftrl, rate, epochs=8)) for rate in rates if rate < 1}
+    assert report.suggestion is not None
+    assert session.trial(constant(ftrl, report.suggestion, epochs=8)) > max(reached.values()) - 0.03
 
 
 def test_small_batches_see_as_many_images(tmp_path: Path) -> None:

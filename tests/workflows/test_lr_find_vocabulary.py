@@ -57,9 +57,7 @@ def test_every_kind_of_technique(family: str, kind: str, tmp_path: Path) -> None
     except ValidationError as problem:
         pytest.fail(f"{kind} needs more than its name: {problem}")
     report = lr_find(experiment, RateRange(1e-5, iterations=200, seeds=1), RunOptions(tmp_path), Listener())
-    assert report.reason.startswith("ftrl multiplies all weights by each new rate" if kind == "ftrl" else report.reason)
-    assert (report.suggestion is None) == bool(report.reason)
-    assert "never falls" not in report.reason
+    assert report.suggestion is not None, report.reason
     assert (report.folder / "lr_find.png").exists()
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
+from dtrain.bases.files import HDF5_MAGIC
 from dtrain.cli import main
 from dtrain.config import load_experiment
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DataError, EnvironmentProblem, UsageError
+from dtrain.run_folder import RunFolder, list_runs
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder, find_run, list_runs
+from dtrain.runs import find_run
 from dtrain.workflows.mc_predict import McReport, mc_predict
 from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.stochastic_source import Request
@@ -167,8 +168,6 @@ def test_row_53_a_run_without_dropout_or_training_is_refused_and_nothing_is_writ
         (["--seed", "-1"], "--seed: got -1; expected 0 to 4294967295"),
         (["--images", "x.npz", "--split", "test"], "got --images and --split"),
         (["--dataset", "mnist"], "got --dataset with a run"),
-        (["model.h5"], "got a model file without --dataset"),
-        (["model.h5", "--images", "x.npz", "--scaling", "standardize"], "got a model file without --dataset"),
         (["--split", "train"], "validation"),
     ],
 )
@@ -179,6 +178,30 @@ def test_row_53_usage(
     assert main(["mc-predict", "--quiet", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("more", [[], ["--images", "x.npz", "--scaling", "standardize"]])
+@pytest.mark.parametrize(
+    ("content", "said", "code"),
+    [
+        (b"no model", "model.h5: got a text file, which is not a supported base", 5),
+        (HDF5_MAGIC, "got a model file without --dataset", 2),
+    ],
+)
+def test_a_file_is_asked_about_only_where_it_is_a_model_file(
+    content: bytes,
+    said: str,
+    code: int,
+    more: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.h5").write_bytes(content)
+    assert main(["mc-predict", "--quiet", "model.h5", *more]) == code
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["model.h5"]
 
 
 def test_the_command_prints_the_verdict_and_an_image_with_dropout_off_and_on(
@@ -193,17 +216,13 @@ def test_the_command_prints_the_verdict_and_an_image_with_dropout_off_and_on(
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model file of ten classes, for which the loader of foreign files, tested elsewhere, has vouched."""
+def file(tmp_path: Path) -> Path:
+    """A model file of ten classes."""
     # some first weights are better than chance by chance
     first = keras.initializers.GlorotUniform(seed=1)
-    flatten, drop, last = keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(10, "softmax")
-    last.kernel_initializer = first
-    model = keras.Sequential([keras.Input((28, 28)), flatten, drop, last])
-    loader: Any = ModuleType("dtrain.bases")
-    loader.load_base = lambda path: SimpleNamespace(model=model, path=path, input_shape=(28, 28), classes=10)
-    monkeypatch.setitem(sys.modules, "dtrain.bases", loader)
-    (tmp_path / "model.keras").touch()
+    flatten, drop = keras.layers.Flatten(), keras.layers.Dropout(0.5)
+    last = keras.layers.Dense(10, "softmax", kernel_initializer=first)
+    keras.Sequential([keras.Input((28, 28)), flatten, drop, last]).save(tmp_path / "model.keras")
     return tmp_path / "model.keras"
 
 

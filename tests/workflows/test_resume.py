@@ -19,8 +19,8 @@ from dtrain.checkpoints import KEPT
 from dtrain.config import load_experiment
 from dtrain.errors import DivergedError, DtrainError, ResumeError, RunConflictError, UsageError
 from dtrain.ownership import locked
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunOptions, RunResult
-from dtrain.runs import RunFolder
 from dtrain.signals import Stopped
 from dtrain.workflows.resume import ResumeRequest, resume
 from dtrain.workflows.run import SeedsResult, run, run_seeds
@@ -88,6 +88,27 @@ def assert_equal_runs(one: Path, other: Path) -> None:
     first, second = (keras.models.load_model(path / "model.keras").get_weights() for path in (one, other))
     for left, right in zip(first, second, strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+class Stopwatch(Listener):
+    """Keeps how long each epoch is said to have taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: dict[int, float | None] = {}
+
+    def on_epoch(self, metrics: Any, seconds: float | None) -> None:
+        """Keeps the duration."""
+        self.seconds[metrics.epoch] = seconds
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_epoch_that_was_trained_before_is_shown_with_its_own_duration(cut: Path, known: bool) -> None:
+    written = (cut / "timing.jsonl").read_bytes() if known else b""
+    (cut / "timing.jsonl").write_bytes(written)
+    go_on(cut, stopwatch := Stopwatch())
+    assert stopwatch.seconds[1] == (json.loads(written)["seconds"] if known else None)
+    assert stopwatch.seconds[2]
 
 
 def contents(folder: Path) -> dict[str, str]:

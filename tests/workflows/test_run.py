@@ -13,11 +13,12 @@ import pytest
 from dtrain.config import load_experiment
 from dtrain.data.prepare import Data, prepare
 from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
+from dtrain.run_folder import RunFolder
 from dtrain.run_interface import RunOptions, RunResult
-from dtrain.runs import RunFolder, create_run
+from dtrain.runs import create_run
 from dtrain.session import Session
 from dtrain.spec import Experiment
-from dtrain.workflows.run import SeedsResult, run, run_seeds
+from dtrain.workflows.run import SeedsResult, can_be_resumed, run, run_seeds
 
 
 class Listener:
@@ -46,7 +47,7 @@ class Listener:
     def on_progress(self, step: int, total_steps: int) -> None:
         """Ignores the step."""
 
-    def on_epoch(self, metrics: Any, seconds: float) -> None:
+    def on_epoch(self, metrics: Any, seconds: float | None) -> None:
         """Keeps the number of the epoch."""
         self.epochs.append(metrics.epoch)
 
@@ -101,6 +102,18 @@ def test_the_summary_agrees_with_the_result(finished: RunResult) -> None:
     assert {"data", "start", "train", "evaluate"} <= set(summary["seconds"])
     assert len(summary["dataset_digest"]) == 64
     assert str(finished.folder.parent) not in (finished.folder / "summary.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("stopping", "monitor"), [({"monitor": "val_accuracy"}, "val_accuracy"), ({}, "val_loss"), (None, "val_loss")]
+)
+def test_a_result_says_by_what_its_best_epoch_was_chosen(stopping: Any, monitor: str, tmp_path: Path) -> None:
+    training = {"epochs": 2, "engine": "graph", "early_stopping": stopping}
+    result = run(small(training=training), RunOptions(tmp_path), Listener())
+    values = [one[monitor] for one in RunFolder(result.folder).read_metrics()]
+    best = max(values) if monitor == "val_accuracy" else min(values)
+    assert result.monitor == monitor
+    assert result.best_epoch == 1 + values.index(best)
 
 
 def test_the_status_is_completed(finished: RunResult) -> None:
@@ -234,7 +247,7 @@ def test_a_batch_larger_than_the_data_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     class Impatient(Listener):
-        def on_epoch(self, metrics: Any, seconds: float) -> None:
+        def on_epoch(self, metrics: Any, seconds: float | None) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -242,6 +255,21 @@ def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "cut")
     assert folder.read_status()["state"] == "interrupted"
     assert [line["epoch"] for line in folder.read_metrics()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (RunOptions(), "`dtrain resume '{}'`"),
+        (RunOptions(device="cpu"), "`dtrain resume '{}' --device cpu`"),
+        (RunOptions(data_dir=Path("my data")), "`dtrain resume '{}' --data-dir 'my data'`"),
+    ],
+)
+def test_the_command_to_go_on_has_what_the_run_was_given(given: RunOptions, said: str, tmp_path: Path) -> None:
+    folder = create_run(tmp_path / "my runs", name="cut", stem="")
+    with pytest.raises(KeyboardInterrupt) as caught, can_be_resumed(folder, given):
+        raise KeyboardInterrupt
+    assert caught.value.__notes__ == [f"to go on from where it stopped: {said.format(folder.path)}"]
 
 
 def test_notices_are_shown_once_for_all_seeds(tmp_path: Path) -> None:

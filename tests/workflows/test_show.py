@@ -18,8 +18,9 @@ from scipy import stats
 from dtrain.config import dump_experiment
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.ownership import STATES_IN_WORDS
+from dtrain.run_folder import RunFolder, State
 from dtrain.run_interface import RunResult, SplitResult
-from dtrain.runs import RunFolder, State, create_run
+from dtrain.runs import create_run
 from dtrain.spec import Experiment
 from dtrain.statistics import Interval
 from dtrain.workflows.show import RunReport, SeedsReport, show

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -16,8 +18,8 @@ from dtrain.config import load_experiment, parse_experiment
 from dtrain.data.prepare import prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
+from dtrain.run_folder import RunFolder, list_runs
 from dtrain.run_interface import RunOptions
-from dtrain.runs import RunFolder, list_runs
 from dtrain.workflows.run import run
 from dtrain.workflows.show import SeedsReport, show
 from dtrain.workflows.transfer import transfer
@@ -25,6 +27,7 @@ from dtrain.workflows.transfer_report import ARMS, TransferReport, read_report, 
 from dtrain.workflows.transfer_source import SAMPLE, TASK_B, Request, find_source, load_task
 from tests.bases.conftest import reader_in_this_process as reader_in_this_process
 from tests.surgery.helpers import save_base
+from tests.workflows.made_runs import single
 from tests.workflows.test_run import Listener
 
 TASK = parse_experiment(
@@ -127,11 +130,21 @@ def test_differences_and_verdict_follow_the_accuracies(report: TransferReport) -
 
 def test_the_report_is_read_back_and_is_no_trained_run(report: TransferReport) -> None:
     assert read_report(report.folder.parent, "one") == report
-    assert read_report(report.folder.parent, None) is None
     assert list_runs(report.folder.parent) == []
     arm = show(report.folder.parent, str(report.folder / "scratch"))
     assert isinstance(arm, SeedsReport) and arm.result
     assert arm.result.test_accuracy == report.arms[1].mean
+
+
+def test_a_bare_show_is_of_what_was_made_last(report: TransferReport, tmp_path: Path) -> None:
+    assert read_report(tmp_path, None) is None
+    single(tmp_path, "before", 42, 0.9)
+    made = shutil.copytree(report.folder, tmp_path / "experiment")
+    (made / "status.json").write_text(json.dumps(RunFolder(made).read_status() | {"created": "2100-01-01T00:00:00"}))
+    assert read_report(tmp_path, None) == replace(report, folder=made)
+    late = single(tmp_path, "after", 42, 0.9).path / "status.json"
+    late.write_text(json.dumps(json.loads(late.read_text()) | {"created": "2100-01-01T00:00:01"}))
+    assert read_report(tmp_path, None) is None
 
 
 def test_what_has_not_ended_is_not_shown(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,9 +178,8 @@ def test_controls_can_be_left_out_and_the_result_be_a_base_again(
 def test_a_run_brings_its_own_scaling(tmp_path: Path) -> None:
     written = ["dataset.scaling=standardize", "dataset.train_limit=640", "network=[6]", "training.epochs=1"]
     trained = run(load_experiment(None, [*written, "training.engine=graph"]), RunOptions(tmp_path), Listener())
-    listener = Listener()
-    source = find_source(TASK, Request(trained.folder), RunOptions(tmp_path), listener)
-    assert listener.warnings == []
+    source = find_source(TASK, Request(trained.folder), RunOptions(tmp_path), Listener())
+    assert source.warnings == ()
     assert source.experiment.dataset.scaling == "standardize"
     # the statistics are those of the base's images, not of the task's
     assert source.data.scaling.offset.shape == SHAPE
@@ -216,10 +228,11 @@ def test_more_seeds_than_there_are() -> None:
 def test_without_the_full_set_task_b_takes_the_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missing = [type("Place", (), {"missing": ("train-images",)})()]
     monkeypatch.setattr("dtrain.workflows.transfer_source.locate", lambda name, data_dir: missing)
-    listener = Listener()
-    assert load_task(None, [], tmp_path, listener).dataset.name == SAMPLE
-    assert "dtrain data fetch fashion_mnist" in listener.warnings[0]
-    assert load_task(None, ["dataset.name=fashion_mnist"], tmp_path, listener).dataset.name == "fashion_mnist"
+    experiment, (warning,) = load_task(None, [], tmp_path)
+    assert experiment.dataset.name == SAMPLE
+    assert "dtrain data fetch fashion_mnist" in warning
+    experiment, warnings = load_task(None, ["dataset.name=fashion_mnist"], tmp_path)
+    assert (experiment.dataset.name, warnings) == ("fashion_mnist", ())
 
 
 def test_a_run_has_no_use_for_the_section(tmp_path: Path) -> None:

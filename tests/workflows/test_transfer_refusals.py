@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.bases.conftest import own_process as own_process
 from tests.bases.conftest import reader_in_this_process as reader_in_this_process
 from tests.bases.helpers import arrays_of, dense, flatten, small_layers, soft_link, write_keras_2
 from tests.bases.test_unsafe import lambda_layer, planted
+from tests.cli.test_cli import WITHOUT_TENSORFLOW
 from tests.surgery.helpers import save_base
 
 SIZES = [784, 5, 5, 3]
@@ -89,6 +92,15 @@ def test_exit_5_and_nothing_written(fault: str, tmp_path: Path, capsys: pytest.C
     assert command(tmp_path / "base.h5", tmp_path) == 5
     assert said in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "runs").exists()
+
+
+def test_an_error_of_the_base_comes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = [type("Place", (), {"missing": ("train-images",)})()]
+    monkeypatch.setattr("dtrain.workflows.transfer_source.locate", lambda name, data_dir: missing)
+    assert main(["transfer", "--base", "none.h5", "--runs-dir", str(tmp_path / "runs"), "--quiet"]) == 5
+    assert capsys.readouterr().err.startswith("error: none.h5: does not exist")
 
 
 def test_row_45_the_same_shapes_in_another_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,8 +187,25 @@ def test_row_47_what_cannot_be_frozen(
     written: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(whole(tmp_path / "base.h5"), tmp_path, *written) == 3
-    assert said in " ".join(capsys.readouterr().err.split())
+    told = capsys.readouterr().err
+    assert said in " ".join(told.split())
+    assert "warning" not in told
     assert not (tmp_path / "runs").exists()
+
+
+def test_row_47_what_a_base_cannot_do_is_known_without_tensorflow(tmp_path: Path) -> None:
+    whole(tmp_path / "base.h5")
+    write_keras_2(tmp_path / "unsafe.h5", planted(lambda_layer(tmp_path / "canary"))["nested"])
+    halved(tmp_path / "half.h5")
+    commands = ["--base base.h5 --reuse 7", "--base base.h5 --reuse dens_0", "--base unsafe.h5", "--base half.h5"]
+    finished = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, *(f"transfer {one} dataset.name={SAMPLE}" for one in commands)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert finished.stderr.splitlines()[-1] == "[3, 3, 5, 5] []"
 
 
 def test_a_base_is_needed(capsys: pytest.CaptureFixture[str]) -> None:

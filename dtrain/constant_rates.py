@@ -1,0 +1,71 @@
+"""The search where losses at rising rates say nothing: a brief training from fresh weights at each rate of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dtrain.rate_rules import FloatArray
+from dtrain.rate_suggestion import DIVERGES, FLAT, SMALLEST_FALL, Curve, Suggestion, agreement, spread
+
+RATES_PER_DECADE = 2
+SHARE = 1 / 3
+"""Steps at each rate, as a share of those of a sweep."""
+READ = 0.2
+"""The loss of a training is the geometric mean over this share of its steps, the last ones."""
+
+
+def rate_grid(minimum: float, maximum: float) -> FloatArray:
+    """Returns rates from the lowest to the highest, about half a decade apart."""
+    count = round(RATES_PER_DECADE * np.log10(maximum / minimum)) + 1
+    return np.geomspace(minimum, maximum, max(count, 2))
+
+
+def compare_rates(train: Callable[[FloatArray], FloatArray], rates: FloatArray, steps: int, seed: int) -> Curve:
+    """Returns one seed's losses at the end of a brief training at each rate.
+
+    Args:
+        train: Takes the rate of each step and returns its losses, fewer where the training diverged.
+        rates: The grid, rising [rates].
+        steps: Steps of each training.
+        seed: The seed.
+    """
+    losses = np.array([_last_loss(train(np.full(steps, rate)), steps) for rate in rates])
+    diverged = ~np.isfinite(losses)
+    kept = losses[: int(diverged.argmax())] if diverged.any() else losses
+    fault = ""
+    if len(kept) < 2:
+        fault = DIVERGES
+    elif np.log(kept[0] / kept.min()) <= SMALLEST_FALL:
+        fault = FLAT
+    return Curve(seed, kept, kept, bool(diverged.any()), fault, None, constant=True)
+
+
+def _last_loss(losses: FloatArray, steps: int) -> float:
+    read = losses[-max(1, round(READ * steps)) :]
+    whole = len(losses) == steps and np.isfinite(read).all() and (read > 0).all()
+    return float(np.exp(np.log(read).mean())) if whole else np.inf
+
+
+def suggest_best(curves: tuple[Curve, ...], rates: FloatArray) -> Suggestion:
+    """Returns the rate of the lowest loss, the geometric mean over the seeds, or why none is safe.
+
+    Args:
+        curves: One for each seed.
+        rates: The grid [rates].
+    """
+    edge = min(filter(None, (_edge(curve, rates) for curve in curves)), default=None)
+    faults = [curve.fault for curve in curves if curve.fault]
+    if faults:
+        return Suggestion(None, f"the loss of {len(faults)} of {len(curves)} seeds {faults[0]}", edge)
+    return agreement(spread([float(rates[curve.losses.argmin()]) for curve in curves]), edge)
+
+
+def _edge(curve: Curve, rates: FloatArray) -> float | None:
+    """The first rate above the best one at which training does no better than at the lowest, or diverges."""
+    best = int(curve.losses.argmin()) if len(curve.losses) else 0
+    worse = np.flatnonzero(curve.losses[best + 1 :] >= curve.losses[0]) if not curve.fault else np.array([], int)
+    if len(worse):
+        return float(rates[best + 1 + worse[0]])
+    return float(rates[len(curve.losses)]) if curve.diverged else None
