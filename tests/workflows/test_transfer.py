@@ -14,7 +14,7 @@ import pytest
 
 from dtrain.bases import load_base
 from dtrain.cli import main
-from dtrain.config import load_experiment, parse_experiment
+from dtrain.config import parse_experiment
 from dtrain.data.prepare import prepare
 from dtrain.data.sources import load_images
 from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
@@ -24,7 +24,7 @@ from dtrain.workflows.run import run
 from dtrain.workflows.show import SeedsReport, show
 from dtrain.workflows.transfer import transfer
 from dtrain.workflows.transfer_report import ARMS, TransferReport, read_report, verdict_in_words
-from dtrain.workflows.transfer_source import SAMPLE, TASK_B, Request, find_source, load_task
+from dtrain.workflows.transfer_source import SAMPLE, TASK_B, Request, load_task
 from tests.bases.conftest import reader_in_this_process as reader_in_this_process
 from tests.surgery.helpers import save_base
 from tests.workflows.made_runs import single
@@ -173,17 +173,6 @@ def test_controls_can_be_left_out_and_the_result_be_a_base_again(
     assert not (alone.folder / "scratch").exists()
     assert alone.scaling_known and alone.reused == ("low", "high")
     assert alone.verdict == "nothing to compare with: nobody knows what reuse did"
-
-
-def test_a_run_brings_its_own_scaling(tmp_path: Path) -> None:
-    written = ["dataset.scaling=standardize", "dataset.train_limit=640", "network=[6]", "training.epochs=1"]
-    trained = run(load_experiment(None, [*written, "training.engine=graph"]), RunOptions(tmp_path), Listener())
-    source = find_source(TASK, Request(trained.folder), RunOptions(tmp_path), Listener())
-    assert source.warnings == ()
-    assert source.experiment.dataset.scaling == "standardize"
-    # the statistics are those of the base's images, not of the task's
-    assert source.data.scaling.offset.shape == SHAPE
-    assert not np.allclose(source.data.scaling.offset, source.data.train.images.mean(axis=0), atol=1)
 
 
 def test_a_seed_that_diverges_is_left_out_and_the_command_partly_fails(
