@@ -112,7 +112,7 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
     Each layer gets the mean of the batches' means, and as variance the mean of the batches' variances plus the variance
     of their means, weighted by the batches' sizes, so that it is the variance over all images (Ioffe & Szegedy 2015,
     algorithm 2, lines 10 to 11). Noise layers are off. The batches are drawn in a fixed order that has nothing to do
-    with the order of the file, which may be sorted by class.
+    with the order of the file, which may be sorted by class. Frozen layers keep theirs, as they do in training.
 
     Args:
         model: A trained model.
@@ -120,7 +120,8 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
         scaling: How the images are scaled.
         batch_size: Images in a batch, as in training.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    normalizing = (layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    layers = [layer for layer in normalizing if layer.trainable]
     if not layers:
         return
     batch_moments = tf.function(_moments_of(model, layers, Scaler(scaling)), reduce_retracing=True)

@@ -76,7 +76,7 @@ def _finalise(word: tf.Tensor) -> tf.Tensor:
     return tf.bitwise.bitwise_xor(word, tf.bitwise.right_shift(word, tf.constant(16, tf.uint32)))
 
 
-def _random_words(shape: tuple[int, ...], noise_index: int) -> tf.Tensor | None:
+def random_words(shape: tuple[int, ...], noise_index: int) -> tf.Tensor | None:
     """Returns a uint32 for each element of `shape` of each example [batch, *shape], or None where noise is off."""
     place = current_place()
     if place is None:
@@ -87,6 +87,16 @@ def _random_words(shape: tuple[int, ...], noise_index: int) -> tf.Tensor | None:
         np.arange(features, dtype=np.uint32)
     )
     return tf.reshape(mix(stream, elements), [-1, *shape])
+
+
+def normal_numbers(words: tf.Tensor) -> tf.Tensor:
+    """Returns float32 numbers of mean 0 and deviation 1 made of uint32 words.
+
+    They are the inverse normal function of the middles of 2^23 equal parts of [0, 1], the finest that float32 holds
+    apart.
+    """
+    parts = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32)
+    return np.float32(np.sqrt(2)) * tf.math.erfinv((parts + 0.5) * 2.0**-22 - 1)
 
 
 class NoiseLayer(keras.layers.Layer):  # type: ignore[misc]
@@ -123,7 +133,7 @@ class DroppingLayer(NoiseLayer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns `inputs`, in training with units dropped."""
-        words = _random_words(self._noise_shape(inputs), self.noise_index) if training and self.rate > 0 else None
+        words = random_words(self._noise_shape(inputs), self.noise_index) if training and self.rate > 0 else None
         return inputs if words is None else self._disturb(inputs, words)
 
     def _noise_shape(self, inputs: tf.Tensor) -> tuple[int, ...]:
@@ -166,16 +176,10 @@ class CounterSpatialDropout(CounterDropout):
 
 @keras.saving.register_keras_serializable(_PACKAGE)
 class CounterGaussianDropout(DroppingLayer):
-    """Multiplicative Gaussian noise of mean 1 and variance rate / (1 - rate), counter-based.
-
-    The normal numbers are the inverse normal function of the middles of 2^23 equal parts of [0, 1], the finest that
-    float32 holds apart.
-    """
+    """Multiplicative Gaussian noise of mean 1 and variance rate / (1 - rate), counter-based."""
 
     def _disturb(self, inputs: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        parts = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32)
-        normal = np.float32(np.sqrt(2)) * tf.math.erfinv((parts + 0.5) * 2.0**-22 - 1)
-        return inputs * (1 + np.float32(np.sqrt(self.rate / (1 - self.rate))) * normal)
+        return inputs * (1 + np.float32(np.sqrt(self.rate / (1 - self.rate))) * normal_numbers(words))
 
     def stock(self) -> keras.layers.Layer:
         """Returns the layer of Keras that does the same with Keras's own random numbers."""
@@ -221,7 +225,7 @@ class RReLU(NoiseLayer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns inputs above zero as they are and the others times their slope."""
-        words = _random_words(inputs.shape[1:], self.noise_index) if training else None
+        words = random_words(inputs.shape[1:], self.noise_index) if training else None
         if words is None:
             return tf.where(inputs > 0, inputs, inputs * self.mean_slope)
         # 24 bits fill a float32's mantissa exactly

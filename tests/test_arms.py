@@ -95,7 +95,10 @@ def test_a_frozen_stage_and_a_free_one_take_the_steps_that_keras_takes(tmp_path:
 
 
 @pytest.mark.parametrize("arm", ["transfer", "random"])
-def test_frozen_layers_and_their_statistics_do_not_move(arm: Arm, graft: Graft, pool: Data) -> None:
+@pytest.mark.parametrize("statistics", ["moving", "full_pass"])
+def test_frozen_layers_and_their_statistics_do_not_move(statistics: str, arm: Arm, tmp_path: Path, pool: Data) -> None:
+    normalization = {"kind": "batch_norm", "final_statistics": statistics}
+    graft = graft_of(save_base(tmp_path / "base.keras"), **EXPERIMENT | {"normalization": normalization})
     only_frozen = graft.experiment.transfer.model_copy(update={"unfrozen_epochs": 0})  # type: ignore[union-attr]
     graft = replace(graft, experiment=graft.experiment.model_copy(update={"transfer": only_frozen}))
     before = graft.first_weights(5, reused=arm == "transfer")
@@ -103,6 +106,25 @@ def test_frozen_layers_and_their_statistics_do_not_move(arm: Arm, graft: Graft, 
     moved = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
     # three dense layers and batch normalization, 2 + 1 + 4 + 2 arrays, then the output
     assert moved == 9 * [False] + 2 * [True]
+
+
+def test_a_full_pass_measures_new_and_unfrozen_statistics_alone(tmp_path: Path, pool: Data) -> None:
+    section = {"reuse": "middle", "hidden": [4], "unfreeze": 1, "frozen_epochs": 1, "unfrozen_epochs": 0}
+    normalization = {"kind": "batch_norm", "final_statistics": "full_pass"}
+    settings = EXPERIMENT | {"transfer": section, "normalization": normalization}
+    graft = graft_of(save_base(tmp_path / "base.keras"), **settings)
+    arms = arms_of(graft, pool)
+    before, after = graft.first_weights(5, reused=True), arms.train("transfer", 5, Log()).weights
+    moved = {
+        weight.path
+        for weight, old, new in zip(arms.model.weights, before, after, strict=True)
+        if "moving" in weight.path and not np.array_equal(old, new)
+    }
+    assert len(moved) == 2 and not any("normalized" in path for path in moved)
+    section |= {"unfrozen_epochs": 1}
+    graft = graft_of(tmp_path / "base.keras", **settings)
+    after = arms_of(graft, pool).train("transfer", 5, Log()).weights
+    assert all(not np.array_equal(*pair) for pair in zip(before[3:9], after[3:9], strict=True))
 
 
 def test_unfrozen_statistics_do_move(graft: Graft, pool: Data) -> None:

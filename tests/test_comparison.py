@@ -260,7 +260,7 @@ def test_chance_alone_makes_a_winner_at_most_once_in_twenty(
     """The best of equal experiments, 500 times.
 
     A model that is better by chance is so on validation and test images alike: the winner of a ranking is lucky, and a
-    correction for the comparisons with it alone would call it better too often (of ten with fourteen seeds, in one of eleven cases).
+    correction for the comparisons with it alone would call it better too often (of ten, in one of eleven cases).
     """
     monkeypatch.setattr(dtrain.comparison, "seeds_needed", lambda found, seeds, comparisons: None)
     random = np.random.default_rng([experiments, seeds])

@@ -45,8 +45,8 @@ class Base:
         digest: SHA-256 of the bytes that were checked and loaded.
         input_shape: Of one image.
         classes: How many the output tells apart.
-        scaling: ``kind`` and ``dataset`` of the dtrain run that made the file; None where no run says how the images
-            were scaled.
+        scaling: ``kind`` and ``dataset`` of the dtrain run that made the file, and the ``digest`` of that data set
+            where only its images tell offset and factor; None where no run says how the images were scaled.
     """
 
     architecture: Architecture

@@ -292,6 +292,7 @@ def _plain(key: str, value: object) -> object:
         raise ValueError(f"{key} is a {value.get('class_name', 'mapping')}")
     if isinstance(value, list):
         return [_plain(key, one) for one in value]
-    if not isinstance(value, bool | int | float | str):
+    # None inside a list is a side that the batch decides, as in a noise_shape
+    if value is not None and not isinstance(value, bool | int | float | str):
         raise ValueError(f"{key} is {value!r}")
     return value

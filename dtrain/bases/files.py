@@ -11,6 +11,7 @@ from typing import Any, Literal
 from dtrain.config import parse_experiment
 from dtrain.errors import DtrainError, ModelFileError
 from dtrain.run_folder import CONFIG, STATUS, RunFolder
+from dtrain.spec import NAMED_DATASETS
 
 LARGEST_FILE = 2 * 2**30
 """Bytes; a model of the most parameters with two optimizer slots takes 1.2 GB."""
@@ -50,19 +51,21 @@ def read_model_file(path: Path) -> ModelFile:
 
 
 def run_behind(path: Path) -> dict[str, Any] | None:
-    """Returns how the dtrain run that a model file lies in scaled its images; None where it lies in none."""
+    """Returns how the dtrain run that a model file lies in scaled its images, as `Base.scaling`; None if in none."""
     folder = path.parent
     if not (folder / STATUS).is_file() or not (folder / CONFIG).is_file():
         return None
     try:
         experiment = parse_experiment(RunFolder(folder).read_config(), str(folder / CONFIG))
+        dataset = experiment.dataset
+        found = {"kind": dataset.scaling, "dataset": dataset.model_dump(mode="json")}
+        if dataset.scaling == "none" or (dataset.scaling == "unit" and dataset.name in NAMED_DATASETS):
+            return found
+        # the images that decided in a transfer were those of its own base
+        digest = None if experiment.transfer else RunFolder(folder).read_summary().get("dataset_digest")
     except DtrainError:
         return None
-    dataset = experiment.dataset.model_dump(mode="json")
-    if experiment.transfer and dataset["scaling"] == "standardize":
-        # mean and deviation were those of its own base's images
-        return None
-    return {"kind": dataset["scaling"], "dataset": dataset}
+    return found | {"digest": digest} if digest else None
 
 
 def _model_in(folder: Path) -> Path:

@@ -42,11 +42,14 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
         yield Text()
         yield _contrasts(report)
         yield Text("95% intervals over seeds, which vary labelled images, first weights and order; paired by seed.")
+        if report.diverged:
+            yield Text("Each accuracy is over the seeds of its arm, each difference over those that neither arm lost.")
     yield Text()
     models = ", ".join(f"model.{one}" for one in report.saved)
-    of_first = f"; {models} of the first seed" if models else ""
-    yield f"metrics, picture and report {literal(report.folder)}{of_first}"
-    yield Text(f"{len(report.arms) * len(report.seeds)} trainings in {duration(report.seconds)}")
+    of_seed = f"; {models} of seed {report.saved_seed}" if models else ""
+    yield f"metrics, picture and report {literal(report.folder)}{of_seed}"
+    diverged = f", {report.diverged} diverged" if report.diverged else ""
+    yield Text(f"{len(report.arms) * len(report.seeds)} trainings in {duration(report.seconds)}{diverged}")
     yield Sentence(report.verdict, "verdict", "bold")
     yield next_step(f"dtrain show {reference(report.folder / report.arms[0].name)}", "each seed of the reused layers")
 
@@ -69,31 +72,42 @@ def _table(*headings: str) -> Table:
 
 
 def _arms(report: TransferReport) -> Table:
-    table = _table("", "test accuracy", "95% interval", "lowest", "highest")
+    table = _table("", *_seeds_heading(report), "test accuracy", "95% interval", "lowest", "highest")
     for arm in report.arms:
-        measured = [one for one in arm.accuracies if one is not None]
+        measured, seeds = arm.measured, _seeds(report, len(arm.measured))
         if arm.mean is None:
-            table.add_row(arm.words, "diverged")
+            table.add_row(arm.words, *seeds, "diverged")
             continue
         interval = percent_interval(arm.interval) if arm.interval else ""
-        table.add_row(arm.words, percent(arm.mean), interval, percent(min(measured)), percent(max(measured)))
+        table.add_row(arm.words, *seeds, percent(arm.mean), interval, percent(min(measured)), percent(max(measured)))
     return table
 
 
 def _contrasts(report: TransferReport) -> Table:
     words = {arm.name: arm.words for arm in report.arms}
-    table = _table("reused layers minus", "points", "paired t interval", "sign-flip p", "t test p")
+    headings = ("points", "paired t interval", "sign-flip p", "t test p")
+    table = _table("reused layers minus", *_seeds_heading(report), *headings)
     for one in report.contrasts:
         difference = one.difference
         t_probability = "" if difference.t_probability is None else f"{difference.t_probability:.2g}"
         table.add_row(
             words[one.control],
+            *_seeds(report, one.seeds),
             f"{100 * difference.mean:+.2f}",
             _points(difference.interval),
             f"{difference.exact_probability:.2g}",
             t_probability,
         )
     return table
+
+
+def _seeds_heading(report: TransferReport) -> tuple[str, ...]:
+    """Returns the heading of how many seeds a number is over, which is told where any training diverged."""
+    return ("seeds",) if report.diverged else ()
+
+
+def _seeds(report: TransferReport, count: int) -> tuple[str, ...]:
+    return (f"{count} of {len(report.seeds)}",) if report.diverged else ()
 
 
 def _points(interval: Interval | None) -> str:

@@ -59,7 +59,8 @@ def arms_figure(arms: Sequence[ArmValues], seeds: Sequence[int], title: str) -> 
     accuracies = 100 * np.array([[np.nan if one is None else one for one in arm.accuracies] for arm in arms])
     heights = np.array([row - APART * _places_among_equals(values) for row, values in enumerate(accuracies)])
     for number in range(len(seeds)):
-        axes.plot(accuracies[:, number], heights[:, number], color="0.8", linewidth=0.8, zorder=1)
+        there = np.isfinite(accuracies[:, number])
+        axes.plot(accuracies[there, number], heights[there, number], color="0.8", linewidth=0.8, zorder=1)
     for row, arm in enumerate(arms):
         style = TRAINING if row == 0 else VALIDATION
         axes.scatter(accuracies[row], heights[row], s=26, color=style["color"], zorder=2)
@@ -68,11 +69,17 @@ def arms_figure(arms: Sequence[ArmValues], seeds: Sequence[int], title: str) -> 
         low, high = (arm.interval.low, arm.interval.high) if arm.interval else (arm.mean, arm.mean)
         spread = [[100 * (arm.mean - low)], [100 * (high - arm.mean)]]
         axes.errorbar(100 * arm.mean, row + BELOW, xerr=spread, fmt="|", color="black", capsize=4, markersize=12)
-    axes.set_yticks(range(len(arms)), [arm.words for arm in arms], **PLAIN)
+    axes.set_yticks(range(len(arms)), [_label(arm) for arm in arms], **PLAIN)
     axes.set_ylim(len(arms) - 0.4, -0.4)
     dots = "a dot for each seed, lines join equal seeds" if len(arms) > 1 else "a dot for each seed"
     label_axes(axes, f"test accuracy in % ({dots}; below, mean and 95% interval)", "")
     return figure
+
+
+def _label(arm: ArmValues) -> str:
+    """Returns what an arm is, and how many seeds have no dot."""
+    diverged = sum(one is None for one in arm.accuracies)
+    return f"{arm.words}\n{diverged} of {len(arm.accuracies)} seeds diverged" if diverged else arm.words
 
 
 def _places_among_equals(values: Array) -> Array:

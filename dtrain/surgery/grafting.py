@@ -19,6 +19,7 @@ from dtrain.model import build_top
 from dtrain.monte_carlo import COUNTERS
 from dtrain.spec import Experiment
 from dtrain.surgery.cutting import KERNELS, Cut
+from dtrain.surgery.gaussian_noise import CounterGaussianNoise
 from dtrain.techniques.networks import DenseNetwork
 from dtrain.techniques.regularizers import Penalty, WeightConstraint
 
@@ -155,9 +156,11 @@ class Graft:
 
     def _noise(self, plan: LayerPlan, name: str, number: int) -> NoiseLayer:
         """Returns a noise layer that draws from counters, as all noise of the engine does."""
-        kind = COUNTERS.get(getattr(keras.layers, plan.kind))
-        if kind is None or plan.options.get("noise_shape") is not None:
-            kinds = ", ".join(one.__name__ for one in COUNTERS)
-            message = f"layer {plan.name!r} is a {plan.kind}; expected noise by one of {kinds}, without noise_shape"
-            raise ModelFileError(message, where=str(self.base.path))
-        return kind(plan.options["rate"], noise_index=FIRST_NOISE_OF_BASE + number, name=name)
+        index = FIRST_NOISE_OF_BASE + number
+        if plan.kind == "GaussianNoise":
+            return CounterGaussianNoise(plan.options["stddev"], noise_index=index, name=name)
+        if plan.options.get("noise_shape") is not None:
+            message = f"layer {plan.name!r} is a {plan.kind} with a noise_shape; expected one without"
+            hint = "save the model again without it, or keep only layers below: transfer.reuse"
+            raise ModelFileError(message, where=str(self.base.path), hint=hint)
+        return COUNTERS[getattr(keras.layers, plan.kind)](plan.options["rate"], noise_index=index, name=name)

@@ -81,6 +81,7 @@ def _report(design: Design, kept: Cut, folder: RunFolder, results: Results, seco
     source, experiment = design.source, design.experiment
     accuracies = {name: {seed: one.test.accuracy for seed, one in runs.items()} for name, runs in results.items()}
     found, some = contrasts(accuracies), next(iter(results["transfer"].values()))
+    arms = tuple(arm_report(name, design.arms.stages(name), design.seeds, accuracies[name]) for name in design.names)
     assert experiment.transfer
     return TransferReport(
         folder=folder.path,
@@ -96,13 +97,14 @@ def _report(design: Design, kept: Cut, folder: RunFolder, results: Results, seco
         labelled=some.train.images,
         test_images=some.test.images,
         seeds=design.seeds,
-        arms=tuple(arm_report(name, design.arms.stages(name), design.seeds, accuracies[name]) for name in design.names),
+        arms=arms,
         contrasts=found,
-        verdict=verdict_in_words(found, len(design.seeds)),
-        diverged=sum(len(design.seeds) - len(runs) for runs in results.values()),
+        verdict=verdict_in_words(found, arms),
+        diverged=sum(arm.diverged for arm in arms),
         seconds=round(seconds, 3),
         engine=experiment.training.engine,
         saved=experiment.training.save,
+        saved_seed=some.seed,
     )
 
 

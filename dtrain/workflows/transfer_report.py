@@ -50,6 +50,16 @@ class ArmReport:
     mean: float | None
     interval: Interval | None
 
+    @property
+    def measured(self) -> tuple[float, ...]:
+        """Test accuracy of each seed that did not diverge."""
+        return tuple(one for one in self.accuracies if one is not None)
+
+    @property
+    def diverged(self) -> int:
+        """How many seeds diverged."""
+        return len(self.accuracies) - len(self.measured)
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -57,12 +67,14 @@ class Contrast:
 
     Args:
         control: The control.
+        seeds: How many seeds neither of the two lost; the difference is over these alone.
         difference: Reused minus control, in test accuracy.
         verdict: What that says of reuse; each control answers a question of its own, so no probability is corrected.
         seeds_needed: How many would see the observed difference in four of five cases; None where over a thousand.
     """
 
     control: Arm
+    seeds: int
     difference: Difference
     verdict: Verdict
     seeds_needed: int | None
@@ -87,12 +99,13 @@ class TransferReport:
         test_images: Images that accuracy was measured on.
         seeds: All seeds.
         arms: Every arm, reused layers first.
-        contrasts: Reused layers beside each control; empty where there are none, or fewer than two seeds.
+        contrasts: Reused layers beside each control that has two seeds or more in common with them.
         verdict: The same in words.
         diverged: Trainings that diverged.
         seconds: Duration of all trainings, compiling included.
         engine: ``graph`` or ``xla``.
-        saved: Formats that the model of the first seed is saved in.
+        saved: Formats that a model of the reused layers is saved in.
+        saved_seed: Its seed: the first that did not diverge.
     """
 
     folder: Path
@@ -115,6 +128,7 @@ class TransferReport:
     seconds: float
     engine: str
     saved: tuple[str, ...]
+    saved_seed: int
 
 
 Accuracies = Mapping[Arm, Mapping[int, float]]
@@ -168,7 +182,7 @@ def contrasts(accuracies: Accuracies) -> tuple[Contrast, ...]:
         if name != "transfer" and len(seeds) > 1:
             difference = paired_difference([reused[seed] for seed in seeds], [control[seed] for seed in seeds])
             verdict = verdict_on(difference.mean, difference.probability)
-            found.append(Contrast(name, difference, verdict, seeds_needed(difference, len(seeds))))
+            found.append(Contrast(name, len(seeds), difference, verdict, seeds_needed(difference, len(seeds))))
     return tuple(found)
 
 
@@ -185,24 +199,38 @@ def arm_report(name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], one
     return ArmReport(name, ARMS[name], stages, tuple(one.get(seed) for seed in seeds), mean, interval)
 
 
-def verdict_in_words(found: tuple[Contrast, ...], seeds: int) -> str:
-    """Returns what the probabilities say of reuse.
+def verdict_in_words(found: tuple[Contrast, ...], arms: tuple[ArmReport, ...]) -> str:
+    """Returns what the probabilities say of reuse, and what divergence leaves unsaid.
 
     Args:
-        found: Reused layers beside each control.
-        seeds: How many seeds there were.
+        found: Reused layers beside the controls that they can be compared with.
+        arms: Every arm, reused layers first.
     """
-    if not found:
-        return (
-            "one seed cannot say what reuse did"
-            if seeds == 1
-            else "nothing to compare with: nobody knows what reuse did"
-        )
-    return "; ".join(map(_in_words, found))
+    if len(arms[0].accuracies) == 1:
+        return "one seed cannot say what reuse did"
+    if len(arms) == 1:
+        said = ["nothing to compare with: nobody knows what reuse did"]
+    else:
+        differences = {one.control: one for one in found}
+        said = [_beside(arms[0], control, differences.get(control.name)) for control in arms[1:]]
+    return "; ".join([*said, *map(_flattered, filter(lambda arm: arm.diverged and arm.measured, arms))])
 
 
-def _in_words(one: Contrast) -> str:
-    numbers = f"{100 * one.difference.mean:+.2f} points, p = {one.difference.probability:.2g}"
+def _beside(reused: ArmReport, control: ArmReport, one: Contrast | None) -> str:
+    """Returns what a control says of reuse."""
+    seeds = len(control.accuracies)
+    if not control.measured:
+        return f"beside {control.words}, no comparison: every seed of it diverged"
+    if one is None:
+        pairs = zip(reused.accuracies, control.accuracies, strict=True)
+        common = sum(None not in pair for pair in pairs)
+        return f"beside {control.words}, no comparison: {common} of {seeds} seeds in common"
+    over = "" if one.seeds == seeds else f" over {one.seeds} of {seeds} seeds"
+    numbers = f"{100 * one.difference.mean:+.2f} points{over}, p = {one.difference.probability:.2g}"
     if one.verdict == "no evidence" and one.seeds_needed:
         numbers += f"; seeds to see such a difference: about {one.seeds_needed}"
-    return f"beside {ARMS[one.control]}, reuse {IN_WORDS[one.verdict]} ({numbers})"
+    return f"beside {control.words}, reuse {IN_WORDS[one.verdict]} ({numbers})"
+
+
+def _flattered(arm: ArmReport) -> str:
+    return f"{arm.diverged} of {len(arm.accuracies)} seeds of {arm.words} diverged: the mean of the rest flatters"

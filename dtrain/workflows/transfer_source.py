@@ -11,20 +11,20 @@ from dtrain import backend
 from dtrain.bases import build_base, read_outline
 from dtrain.bases.files import read_model_file
 from dtrain.config import load_experiment, parse_experiment
-from dtrain.data.prepare import Data, Scaling, prepare
-from dtrain.data.scaling import fit_scaling
+from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images, locate
 from dtrain.errors import ConfigError, Problem, UsageError
 from dtrain.run_interface import RunObserver, RunOptions, check_seeds
-from dtrain.spec import Dataset, Experiment, fit_contradictions
+from dtrain.spec import Experiment, fit_contradictions
 from dtrain.staging import Transfer
 from dtrain.surgery.cutting import check_inputs, check_reuse
+from dtrain.workflows.transfer_scaling import check_scaling, scaling_for
 
 if TYPE_CHECKING:
     from dtrain.bases import Base
 
 TASK_B = """\
-dataset: {name: fashion_mnist, classes: [5, 6], train_limit: 200, scaling: unit}
+dataset: {name: fashion_mnist, classes: [5, 6], train_limit: 200}
 optimizer: {kind: sgd, learning_rate: 0.03}
 schedule: constant
 regularizer: []
@@ -33,11 +33,6 @@ transfer: {reuse: all, frozen_epochs: 4, unfrozen_epochs: 16}
 """
 """The lesson's task B, sandal against shirt with 200 labels, which stands where no experiment is given."""
 FULL, SAMPLE = "fashion_mnist", "fashion_mnist_sample"
-SCALINGS = {
-    "unit": "pixels from 0 to 1",
-    "standardize": "mean 0 and deviation 1 of each pixel",
-    "none": "pixels as they are",
-}
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
     """Returns base and task, checked against each other.
 
     Raises:
-        ConfigError: The task does not fit its data.
+        ConfigError: The task does not fit its data, or asks for another scaling than the base's.
         ModelFileError: The base is missing, unsafe, damaged or takes other images.
         DtrainError: Data or environment do not allow it.
     """
@@ -121,6 +116,7 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
     backend.check_device(options.device)
     named = options.runs_dir / request.base
     outline = read_outline(read_model_file(named if named.is_dir() and not request.base.exists() else request.base))
+    check_scaling(experiment, outline)
     section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
     check_reuse(outline, section)
     experiment = experiment.model_copy(update={"transfer": section})
@@ -130,11 +126,10 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
     started = backend.start(options.device)
     base = build_base(outline)
     check_inputs(base, data.image_shape)
-    scaling, kind = _scaling(base, experiment, data, options, observer)
-    assumed = () if base.scaling else (_assumption(base.path.name, kind),)
-    warnings = (*request.warnings, *assumed, *experiment.notices(), *data.warnings)
-    dataset = experiment.dataset.model_copy(update={"scaling": kind})
-    experiment, data = experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=scaling)
+    found = scaling_for(base, experiment, data, options, observer)
+    warnings = (*request.warnings, *found.warnings, *experiment.notices(), *data.warnings)
+    dataset = experiment.dataset.model_copy(update={"scaling": found.kind})
+    experiment, data = experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=found.scaling)
     return Source(base, experiment, data, started, warnings)
 
 
@@ -148,26 +143,3 @@ def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) ->
     if found:
         raise ConfigError([Problem(one.message, ".".join(map(str, one.path)), one.hint) for one in found])
     return prepare(dataset.model_copy(update={"train_limit": None}), images)
-
-
-def _scaling(
-    base: Base, experiment: Experiment, data: Data, options: RunOptions, observer: RunObserver
-) -> tuple[Scaling, str]:
-    """Returns what scales images for the base: as in its own training, where that is known."""
-    chosen = experiment.dataset.scaling
-    if base.scaling is None:
-        return data.scaling, chosen
-    kind = base.scaling["kind"]
-    if kind != "standardize":
-        return fit_scaling(kind, data.train.images), kind
-    dataset = Dataset.model_validate(base.scaling["dataset"])
-    observer.on_phase(f"reading {dataset.name}, which the base was trained on")
-    return prepare(dataset, load_images(dataset.name, options.data_dir, observer.on_download)).scaling, kind
-
-
-def _assumption(base: str, chosen: str) -> str:
-    others = " or ".join(f"dataset.scaling={kind}" for kind in SCALINGS if kind != chosen)
-    return (
-        f"{base} does not say how its images were scaled; assumed {chosen} ({SCALINGS[chosen]}); "
-        f"if it was another way: {others}"
-    )

@@ -85,11 +85,14 @@ def test_a_dtrain_run_says_how_its_images_were_scaled(tmp_path: Path, original: 
     run = create_run(tmp_path, name="trained", stem="")
     run.write_config("dataset: {name: mnist_sample, scaling: standardize}\n")
     original.save(run.model_path("h5"))
+    assert load_base(run.path).scaling is None, "without the digest nobody knows whose mean and deviation they were"
+    run.write_summary({"dataset_digest": "abc"})
     for path in (run.path, run.model_path("h5")):
         base = load_base(path)
         assert base.path == run.model_path("h5")
         assert base.scaling is not None
         assert (base.scaling["kind"], base.scaling["dataset"]["name"]) == ("standardize", "mnist_sample")
+        assert base.scaling["digest"] == "abc"
     original.save(tmp_path / "alone.h5")
     assert load_base(tmp_path / "alone.h5").scaling is None
     assert load_experiment(run.path / "config.yaml").dataset.scaling == "standardize"

@@ -35,12 +35,13 @@ REPORT = TransferReport(
         ArmReport("scratch", "from scratch", (Stage("scratch", 2, 5, 0.03),), (0.96, None), 0.96, None),
         ArmReport("random", "random layers", STAGES, (None, None), None, None),
     ),
-    contrasts=(Contrast("scratch", DIFFERENCE, "no evidence", 12),),
+    contrasts=(Contrast("scratch", 1, DIFFERENCE, "no evidence", 12),),
     verdict="reuse helps",
     diverged=3,
     seconds=21.4,
     engine="xla",
     saved=("keras",),
+    saved_seed=42,
 )
 
 
@@ -59,17 +60,18 @@ def test_what_was_reused_how_it_was_trained_and_what_came_of_it() -> None:
         "reused layers: 4 epochs frozen at 0.03; 1 epoch unfrozen at 0.003",
         "from scratch: 5 epochs at 0.03",
         "",
-        "test accuracy 95% interval lowest highest",
-        "reused layers 97.50% 90.00 to 99.00 97.00% 98.00%",
-        "from scratch 96.00% 96.00% 96.00%",
-        "random layers diverged",
+        "seeds test accuracy 95% interval lowest highest",
+        "reused layers 2 of 2 97.50% 90.00 to 99.00 97.00% 98.00%",
+        "from scratch 1 of 2 96.00% 96.00% 96.00%",
+        "random layers 0 of 2 diverged",
         "",
-        "reused layers minus points paired t interval sign-flip p t test p",
-        "from scratch +1.00 +0.20 to +1.80 0.062 0.041",
+        "reused layers minus seeds points paired t interval sign-flip p t test p",
+        "from scratch 1 of 2 +1.00 +0.20 to +1.80 0.062 0.041",
         "95% intervals over seeds, which vary labelled images, first weights and order; paired by seed.",
+        "Each accuracy is over the seeds of its arm, each difference over those that neither arm lost.",
         "",
-        "metrics, picture and report runs/transfer-1; model.keras of the first seed",
-        "6 trainings in 21 s",
+        "metrics, picture and report runs/transfer-1; model.keras of seed 42",
+        "6 trainings in 21 s, 3 diverged",
         "verdict: reuse helps",
         "next: dtrain show runs/transfer-1/transfer # each seed of the reused layers",
     ]
@@ -81,6 +83,12 @@ def test_without_controls_there_is_no_table_of_differences() -> None:
     assert said[0] == "base a[red].h5, reused: low, middle"
     assert "3 classes" in said[1]
     assert not any("minus" in line for line in said)
+
+
+def test_seeds_are_counted_only_where_one_diverged() -> None:
+    said = shown(replace(REPORT, diverged=0))
+    assert "reused layers 97.50% 90.00 to 99.00 97.00% 98.00%" in said
+    assert not any(words in line for line in said for words in ("0 of 2", "2 of 2", "neither arm", ", 0 div"))
 
 
 def test_every_line_of_the_tables_fits_80_columns() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -43,4 +44,18 @@ def test_the_file_is_a_picture(count: int, tmp_path: Path) -> None:
 
 def test_arms_are_named() -> None:
     (axes,) = arms_figure(ARMS, (1, 2, 3), "title").axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == [one.words for one in ARMS]
+    assert [label.get_text().split("\n")[0] for label in axes.get_yticklabels()] == [one.words for one in ARMS]
+
+
+def test_seeds_that_diverged_are_counted_beside_their_arm() -> None:
+    (axes,) = arms_figure(ARMS, (1, 2, 3), "title").axes
+    counted = [label.get_text().split("\n")[1:] for label in axes.get_yticklabels()]
+    assert counted == [[], ["1 of 3 seeds diverged"], ["3 of 3 seeds diverged"]]
+
+
+def test_a_line_joins_equal_seeds_over_an_arm_that_lost_them() -> None:
+    lost = replace(ARMS[1], accuracies=(None, None, None), mean=None)
+    last = replace(ARMS[0], accuracies=(0.7, 0.8, None))
+    (axes,) = arms_figure((ARMS[0], lost, last), (1, 2, 3), "title").axes
+    lines = [np.asarray(one.get_xdata()).tolist() for one in axes.lines[:3]]
+    assert lines == [pytest.approx([90, 70]), pytest.approx([90, 80]), pytest.approx([92])]

@@ -10,6 +10,8 @@ import pytest
 
 from dtrain.errors import ModelFileError
 from dtrain.keras_objects import CounterDropout
+from dtrain.model import stock_model
+from dtrain.surgery.grafting import GENERATORS
 from tests.surgery.helpers import SHAPE, graft_of, residual_base, save_base
 
 IMAGES = np.random.default_rng(0).uniform(size=(9, *SHAPE)).astype(np.float32)
@@ -117,10 +119,22 @@ def test_dropout_of_the_base_draws_from_counters(base: Path) -> None:
     assert isinstance(layer, CounterDropout) and layer.rate == 0.5
 
 
-def test_noise_that_has_a_generator_of_its_own_is_refused(tmp_path: Path) -> None:
-    noisy = [keras.layers.Flatten(), keras.layers.Dense(5), keras.layers.GaussianNoise(0.1, name="noisy")]
-    path = save_base(tmp_path / "base.keras", [*noisy, keras.layers.Dense(3)])
-    with pytest.raises(ModelFileError, match="layer 'noisy' is a GaussianNoise"):
+@pytest.mark.parametrize("kind", sorted(GENERATORS))
+def test_every_noise_on_the_list_of_safe_layers_can_be_kept(kind: str, tmp_path: Path) -> None:
+    noisy = getattr(keras.layers, kind)(0.3, name="noisy")
+    layers = [keras.layers.Reshape((6, 5, 1), name="shaped"), noisy, keras.layers.Flatten(name="flatten")]
+    path = save_base(tmp_path / "base.keras", [*layers, keras.layers.Dense(5, name="low"), keras.layers.Dense(3)])
+    stock = stock_model(graft_of(path).build(0)).get_layer("noisy").get_config()
+    original = noisy.get_config()
+    assert {key: stock[key] for key in ("name", "rate", "stddev") if key in stock} == {
+        key: original[key] for key in ("name", "rate", "stddev") if key in original
+    }
+
+
+def test_a_noise_shape_is_refused(tmp_path: Path) -> None:
+    noisy = [keras.layers.Flatten(), keras.layers.Dropout(0.1, noise_shape=(None, 1), name="noisy")]
+    path = save_base(tmp_path / "base.keras", [*noisy, keras.layers.Dense(5), keras.layers.Dense(3)])
+    with pytest.raises(ModelFileError, match="layer 'noisy' is a Dropout with a noise_shape"):
         graft_of(path).build(0)
 
 
