@@ -212,13 +212,14 @@ def _tests_in_words(pair: Pair, found: Difference, correction: str) -> str:
 
 
 def _disagreement(pair: Pair, found: Difference, verdict: Verdict) -> str:
-    """Why the interval says another thing than the verdict, where it does."""
-    if found.interval is None or (found.interval.low <= 0 <= found.interval.high) == (verdict == "no evidence"):
+    """Where interval and verdict disagree, why: a corrected t test would agree with the verdict, or not even that."""
+    holds = found.interval is None or found.interval.low <= 0 <= found.interval.high
+    if found.t_probability is None or holds == (verdict == "no evidence"):
         return ""
-    holds = "leaves 0 out" if verdict == "no evidence" else "holds 0"
-    if pair.probability <= LEVEL < pair.corrected:
-        return f"; the interval {holds} because it is not corrected for the other comparisons"
-    return f"; the interval {holds} because it takes the differences for normal, which the exact test does not"
+    if verdict == "no evidence" and found.t_probability * pair.corrected / pair.probability > LEVEL:
+        return "; the interval leaves 0 out because it is not corrected for the other comparisons"
+    said = "holds 0" if holds else "leaves 0 out"
+    return f"; the interval {said} because it takes the differences for normal, which the exact test does not"
 
 
 def _out_of_reach(seeds: int, comparisons: int) -> str:
