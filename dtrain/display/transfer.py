@@ -28,8 +28,9 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
     task = classes or f"{len(report.class_names)} classes"
     yield Text(f"base {printable(report.base)}, reused: {_names(report.reused)}{dropped}{new}")
     yield Text(
-        f"task {printable(report.dataset)}: {task}, {report.labelled:,} labelled images for each of "
-        f"{len(report.seeds)} seeds, {report.test_images:,} test images"
+        f"task {printable(report.dataset)}: {task}, {report.labelled:,} labelled images for "
+        f"{'one seed' if len(report.seeds) == 1 else f'each of {len(report.seeds)} seeds'}, "
+        f"{report.test_images:,} test images"
     )
     known = "as for the base" if report.scaling_known else "assumed"
     yield Text(f"images scaled: {report.scaling} ({known})")
@@ -49,7 +50,8 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
     of_seed = f"; {models} of seed {report.saved_seed}" if models else ""
     yield f"metrics, picture and report {literal(report.folder)}{of_seed}"
     diverged = f", {report.diverged} diverged" if report.diverged else ""
-    yield Text(f"{len(report.arms) * len(report.seeds)} trainings in {duration(report.seconds)}{diverged}")
+    trainings = len(report.arms) * len(report.seeds)
+    yield Text(f"{trainings} training{'' if trainings == 1 else 's'} in {duration(report.seconds)}{diverged}")
     yield Sentence(report.verdict, "verdict", "bold")
     yield next_step(f"dtrain show {reference(report.folder / report.arms[0].name)}", "each seed of the reused layers")
 
