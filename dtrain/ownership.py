@@ -169,10 +169,20 @@ def current_status(folder: RunFolder) -> Status:
     Raises:
         RunConflictError: Its status is missing or damaged.
     """
+    found = _written_status(folder)
+    if not _is_dead(folder, found):
+        return found
+    # its owner may have ended well since its status was read
+    again = _written_status(folder)
+    same = (again.state, again.pid) == (found.state, found.pid)
+    return replace(again, state="died") if same else again
+
+
+def _written_status(folder: RunFolder) -> Status:
     status = folder.read_status()
     try:
         age = (datetime.now(UTC) - datetime.fromisoformat(status["heartbeat"])).total_seconds()
-        found = Status(
+        return Status(
             state=status["state"],
             pid=int(status["pid"]),
             host=str(status["host"]),
@@ -183,7 +193,6 @@ def current_status(folder: RunFolder) -> Status:
     except (KeyError, TypeError, ValueError) as error:
         message = f"status is damaged: {type(error).__name__}: {error}"
         raise RunConflictError(message, where=str(folder.path)) from error
-    return replace(found, state="died") if _is_dead(folder, found) else found
 
 
 def _is_dead(folder: RunFolder, status: Status) -> bool:

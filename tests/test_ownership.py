@@ -59,3 +59,17 @@ def test_a_beat_that_cannot_be_written_ends_nothing(folder: RunFolder, monkeypat
             assert tried.wait(timeout=60)
         wait_for_a_beat(folder)
     assert current_status(folder).state == "completed"
+
+
+def test_row_83_an_owner_that_ends_while_one_looks_did_not_die(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write_status("running")
+    folder.lock_path.touch()
+
+    def end_well(_: RunFolder) -> bool:
+        folder.write_status("completed")
+        return False
+
+    monkeypatch.setattr("dtrain.ownership._is_locked", end_well)
+    assert current_status(folder).state == "completed"
