@@ -51,7 +51,7 @@ def _measure(path: Path) -> str:
     with tempfile.TemporaryDirectory() as folder, progress(quiet=True, seeds=SEEDS) as observer:
         result = run_seeds(experiment, SEEDS, RunOptions(Path(folder), data_dir=DATA_DIR), observer)
     diverged = f", {result.diverged} of which diverged" if result.diverged else ""
-    return _line(result.test_accuracy, result.test_interval, experiment.seed) + diverged
+    return f"{_line(result.test_accuracy, result.test_interval, experiment.seed)} (--seeds {SEEDS}){diverged}"
 
 
 def _measure_transfer(path: Path, base: str) -> str:
