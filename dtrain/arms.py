@@ -51,12 +51,16 @@ class ArmTraining:
 
     Args:
         epochs: Of all stages.
+        best_epoch: The best of the last stage, whose weights are kept where early stopping restores them.
+        stopped_early: Whether early stopping ended any stage.
         evaluations: Of ``train``, ``validation`` and ``test``.
         weights: Of the final model.
         seconds: How long it took.
     """
 
     epochs: tuple[EpochMetrics, ...]
+    best_epoch: int
+    stopped_early: bool
     evaluations: dict[str, Evaluation]
     weights: Weights
     seconds: float
@@ -98,17 +102,21 @@ class Arms:
         chosen = self._labelled(seed)
         train = Split(self._pool.train.images[chosen], self._pool.train.labels[chosen])
         data = replace(self._pool, train=train)
-        weights, before, epochs = self._graft.first_weights(seed, reused=arm == "transfer"), 0, list[EpochMetrics]()
+        weights, epochs = self._graft.first_weights(seed, reused=arm == "transfer"), list[EpochMetrics]()
+        best_epoch, stopped_early = 0, False
         for stage in self.stages(arm):
             engine = self._engine(stage.unfrozen)
             engine.choose(chosen)
             engine.start_over(weights)
+            before = len(epochs)
             recorder = _Recorder(stage, before, before * engine.steps_per_epoch, observer)
-            Trainer(self._of_stage(stage, seed), data, engine, self._evaluator, recorder, before).train()
-            weights, before, epochs = self.model.get_weights(), before + stage.epochs, epochs + recorder.epochs
+            trained = Trainer(self._of_stage(stage, seed), data, engine, self._evaluator, recorder, before).train()
+            weights, epochs = self.model.get_weights(), epochs + recorder.epochs
+            best_epoch, stopped_early = before + trained.best_epoch, stopped_early or trained.stopped_early
         splits = {"train": train, "validation": data.validation, "test": data.test}
         evaluations = {name: self._evaluator.evaluate(split) for name, split in splits.items()}
-        return ArmTraining(tuple(epochs), evaluations, weights, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return ArmTraining(tuple(epochs), best_epoch, stopped_early, evaluations, weights, seconds)
 
     def missing_classes(self, seed: int) -> tuple[str, ...]:
         """Returns the classes that none of a seed's labelled images shows."""

@@ -124,6 +124,7 @@ def compare_with_best(contestants: Sequence[Contestant]) -> tuple[Pair, ...]:
             replace(one, corrected=corrected),
             comparisons,
             in_reach=_in_reach(one, place, probabilities),
+            corrected_t=_corrected_t(one, place, probabilities),
             seeds=_worth(one, ranked[0], ranked[place + 1]),
         )
         for place, (one, corrected) in enumerate(against_best)
@@ -140,9 +141,20 @@ def _in_reach(pair: Pair, place: int, probabilities: Sequence[float]) -> bool:
     """Whether the test of so many seeds could have come to a verdict, had all of them agreed."""
     if pair.difference is None or not pair.difference.paired or pair.difference.decided_by == "t":
         return True
-    most = list(probabilities)
-    most[place] = smallest_sign_flip_probability(len(pair.seeds))
-    return holm(most)[place] <= LEVEL
+    return _corrected(smallest_sign_flip_probability(len(pair.seeds)), place, probabilities) <= LEVEL
+
+
+def _corrected_t(pair: Pair, place: int, probabilities: Sequence[float]) -> float | None:
+    if pair.difference is None or pair.difference.t_probability is None:
+        return None
+    return _corrected(pair.difference.t_probability, place, probabilities)
+
+
+def _corrected(probability: float, place: int, probabilities: Sequence[float]) -> float:
+    """Returns another probability of the pair in that place, corrected for the comparisons of all pairs."""
+    others = list(probabilities)
+    others[place] = probability
+    return float(holm(others)[place])
 
 
 def _tested(first: Contestant, second: Contestant) -> Pair:
@@ -159,7 +171,7 @@ def _tested(first: Contestant, second: Contestant) -> Pair:
     return Pair(first.name, second.name, (), found, None, found.probability, found.probability)
 
 
-def _judged(pair: Pair, comparisons: int, *, in_reach: bool, seeds: int) -> Pair:
+def _judged(pair: Pair, comparisons: int, *, in_reach: bool, corrected_t: float | None, seeds: int) -> Pair:
     correction = f" ({pair.corrected:.2g} as one of {comparisons} comparisons)" if comparisons > 1 else ""
     if pair.mcnemar:
         return _judged_models(pair, pair.mcnemar, f"p = {pair.probability:.2g}{correction}")
@@ -172,7 +184,8 @@ def _judged(pair: Pair, comparisons: int, *, in_reach: bool, seeds: int) -> Pair
         beginning = f"no evidence that {pair.first} and {pair.second} differ"
     else:
         beginning, ending = f"{pair.first} is {verdict} than {pair.second}", ""
-    middle = _difference_in_words(pair, pair.difference, correction) + _disagreement(pair, pair.difference, verdict)
+    middle = _difference_in_words(pair, pair.difference, correction)
+    middle += _disagreement(pair.difference, corrected_t, verdict)
     return replace(pair, verdict=verdict, seeds_needed=needed, words=f"{beginning}; {middle}{ending}")
 
 
@@ -211,12 +224,12 @@ def _tests_in_words(pair: Pair, found: Difference, correction: str) -> str:
     return f"{t_test}{correction}, which decides; {exact}{bound}"
 
 
-def _disagreement(pair: Pair, found: Difference, verdict: Verdict) -> str:
+def _disagreement(found: Difference, corrected_t: float | None, verdict: Verdict) -> str:
     """Where interval and verdict disagree, why: a corrected t test would agree with the verdict, or not even that."""
     holds = found.interval is None or found.interval.low <= 0 <= found.interval.high
-    if found.t_probability is None or holds == (verdict == "no evidence"):
+    if corrected_t is None or holds == (verdict == "no evidence"):
         return ""
-    if verdict == "no evidence" and found.t_probability * pair.corrected / pair.probability > LEVEL:
+    if verdict == "no evidence" and corrected_t > LEVEL:
         return "; the interval leaves 0 out because it is not corrected for the other comparisons"
     said = "holds 0" if holds else "leaves 0 out"
     return f"; the interval {said} because it takes the differences for normal, which the exact test does not"

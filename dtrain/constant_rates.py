@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dtrain.rate_rules import FloatArray
-from dtrain.rate_suggestion import DIVERGES, FLAT, SMALLEST_FALL, Curve, Suggestion, agreement, spread
+from dtrain.rate_rules import FloatArray, readings
+from dtrain.rate_suggestion import DIVERGES, SMALLEST_FALL, Curve, Suggestion, agreement, spread
 
 RATES_PER_DECADE = 2
 SHARE = 1 / 3
 """Steps at each rate, as a share of those of a sweep."""
 READ = 0.2
 """The loss of a training is the geometric mean over this share of its steps, the last ones."""
+NO_LOWER = "is nowhere lower than at the lowest rate: lower --min, if any rate trains this network"
 
 
 def rate_grid(minimum: float, maximum: float) -> FloatArray:
@@ -22,7 +23,9 @@ def rate_grid(minimum: float, maximum: float) -> FloatArray:
     return np.geomspace(minimum, maximum, max(count, 2))
 
 
-def compare_rates(train: Callable[[FloatArray], FloatArray], rates: FloatArray, steps: int, seed: int) -> Curve:
+def compare_rates(
+    train: Callable[[FloatArray], FloatArray], rates: FloatArray, steps: int, seed: int, pool: int = 1
+) -> Curve:
     """Returns one seed's losses at the end of a brief training at each rate.
 
     Args:
@@ -30,22 +33,23 @@ def compare_rates(train: Callable[[FloatArray], FloatArray], rates: FloatArray, 
         rates: The grid, rising [rates].
         steps: Steps of each training.
         seed: The seed.
+        pool: Steps that make one reading.
     """
-    losses = np.array([_last_loss(train(np.full(steps, rate)), steps) for rate in rates])
+    losses = np.array([_last_loss(train(np.full(steps, rate)), steps, pool) for rate in rates])
     diverged = ~np.isfinite(losses)
     kept = losses[: int(diverged.argmax())] if diverged.any() else losses
     fault = ""
     if len(kept) < 2:
         fault = DIVERGES
     elif np.log(kept[0] / kept.min()) <= SMALLEST_FALL:
-        fault = FLAT
+        fault = NO_LOWER
     return Curve(seed, kept, kept, bool(diverged.any()), fault, None, constant=True)
 
 
-def _last_loss(losses: FloatArray, steps: int) -> float:
-    read = losses[-max(1, round(READ * steps)) :]
-    whole = len(losses) == steps and np.isfinite(read).all() and (read > 0).all()
-    return float(np.exp(np.log(read).mean())) if whole else np.inf
+def _last_loss(losses: FloatArray, steps: int, pool: int) -> float:
+    if len(losses) < steps or not np.isfinite(losses).all():
+        return np.inf
+    return float(np.exp(np.log(readings(losses, pool)[-max(1, round(READ * steps)) :]).mean()))
 
 
 def suggest_best(curves: tuple[Curve, ...], rates: FloatArray) -> Suggestion:

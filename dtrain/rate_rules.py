@@ -79,7 +79,7 @@ def smooth(losses: FloatArray, steps: int, pool: int = 1) -> FloatArray:
     deviation = _deviation(steps, pool)
     reach = int(4 * deviation) + 1
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    smoothed: FloatArray = np.exp(_weighted_mean(np.log(_readings(losses, pool)), kernel))
+    smoothed: FloatArray = np.exp(_weighted_mean(np.log(readings(losses, pool)), kernel))
     return smoothed
 
 
@@ -87,7 +87,13 @@ def _deviation(steps: int, pool: int) -> float:
     return max(SMOOTHING * steps, pool, 0.5)
 
 
-def _readings(losses: FloatArray, pool: int) -> FloatArray:
+def readings(losses: FloatArray, pool: int) -> FloatArray:
+    """Returns the arithmetic mean of the losses around each step that make one reading; none is exactly zero.
+
+    Args:
+        losses: The loss of each step [steps taken].
+        pool: Steps that make one reading.
+    """
     pooled = losses if pool == 1 else _weighted_mean(losses, np.ones(2 * (pool // 2) + 1))
     return np.where(pooled > 0, pooled, RESOLUTION)
 
@@ -111,8 +117,8 @@ def noise_left(losses: FloatArray, smoothed: FloatArray, steps: int, pool: int =
         steps: Steps planned.
         pool: Steps that make one reading.
     """
-    readings = _readings(losses, pool)
-    around = np.log(readings / smoothed) if pool == 1 else losses / readings
+    read = readings(losses, pool)
+    around = np.log(read / smoothed) if pool == 1 else losses / read
     return float(np.std(around) / np.sqrt(2 * np.sqrt(np.pi) * _deviation(steps, pool)))
 
 

@@ -68,13 +68,15 @@ def _comparison(suggested: Trial, others: list[Trial]) -> str:
     gains = {one.multiple: np.subtract(one.finite, suggested.finite) for one in others if not one.diverged}
     if not gains:
         return "no other rate to compare it with"
-    multiple = max(gains, key=lambda one: float(gains[one].mean()))
-    mean, rate = gains[multiple].mean(), multiple * suggested.learning_rate
-    points, seeds = f"{100 * mean:+.1f} points on average", f"all {len(gains[multiple])} seeds"
-    if mean <= WITHIN:
+    better = {multiple: each for multiple, each in gains.items() if each.mean() > WITHIN}
+    if not better:
         return f"confirmed: no other of the rates is more than {100 * WITHIN:.0f} points better"
-    if (gains[multiple] <= 0).any():
+    in_every_seed = {multiple: each for multiple, each in better.items() if (each > 0).all()}
+    multiple, each = max((in_every_seed or better).items(), key=lambda one: float(one[1].mean()))
+    points, seeds = f"{100 * each.mean():+.1f} points on average", f"all {len(each)} seeds"
+    if not in_every_seed:
         return f"not told apart: {multiple:g}x is better by {points}, but not in {seeds}"
+    rate = multiple * suggested.learning_rate
     longer = "; longer trainings usually want less" if multiple > 1 else ""
     return f"{multiple:g}x did better in {seeds} ({points}): consider {rate:.2g}{longer}"
 

@@ -69,6 +69,10 @@ class RunObserver(Protocol):
         """Called after each epoch, and for each that was trained before; None where nobody knows how long it took."""
 
 
+ARM = "transfer arm"
+"""Under which name people read the arm of a `Reuse`."""
+SHOWN_DIGITS = 12
+"""Of a digest, as people read it."""
 REUSE = "reuse"
 """Under which key a summary has its `Reuse`."""
 

@@ -203,7 +203,7 @@ class Session:
     def _go_on(self, trainer: Trainer, engine: Engine, start: Checkpoint, folder: RunFolder) -> None:
         start.check_fits(engine.variable_descriptions)
         trainer.restore(start.state)
-        seconds = {one["epoch"]: one["seconds"] for one in folder.read_timing()}
+        seconds = folder.read_durations()
         for metrics in start.state.epochs:
             self._observer.on_epoch(metrics, seconds.get(metrics.epoch))
         self._observer.on_progress(start.state.step, trainer.total_steps)

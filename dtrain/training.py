@@ -23,8 +23,8 @@ CHUNK_STEPS = 500
 """Steps between two looks at the outside world, at most: well under a second for the lesson's networks."""
 CHUNK_SECONDS = 1.0
 """What these steps may take: so long does a request to stop wait where each of them is slow."""
-FIRST_CHUNK_STEPS = 10
-"""Steps between two looks while it is not known what a step takes."""
+FIRST_CHUNK_STEPS = 1
+"""Steps before the first look: nobody knows yet what a step takes."""
 FIXES = "lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0"
 
 _SHUFFLE, _NOISE = 1, 2
@@ -64,7 +64,6 @@ class Pace:
 
     def __init__(self) -> None:
         self.chunk_steps = min(FIRST_CHUNK_STEPS, CHUNK_STEPS)
-        self._compiled = False
 
     def measure(self, steps: int, seconds: float) -> None:
         """Takes note of what the last chunk took.
@@ -73,10 +72,9 @@ class Pace:
             steps: Its steps.
             seconds: Its duration.
         """
-        # the first chunk's time is mostly that of the compilation
-        if self._compiled:
-            self.chunk_steps = max(1, int(min(CHUNK_STEPS, steps * CHUNK_SECONDS / seconds)))
-        self._compiled = True
+        # what a chunk takes may be mostly a compilation, so that the next may be longer again, but not much
+        fitting = min(CHUNK_STEPS, 2 * self.chunk_steps, steps * CHUNK_SECONDS / seconds)
+        self.chunk_steps = max(1, int(fitting))
 
 
 class Trainer:

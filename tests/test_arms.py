@@ -172,3 +172,14 @@ def test_epochs_and_steps_are_counted_over_the_stages(graft: Graft, pool: Data) 
     assert log.stages == ["frozen 1 3 0.1", "unfrozen 2 6 0.01", "unfrozen 3 9 0.01"]
     arms.train("scratch", 5, other)
     assert other.stages == ["scratch 1 3 0.1", "scratch 2 6 0.1", "scratch 3 9 0.1"]
+
+
+def test_a_stage_that_stops_early_is_counted_as_it_was(tmp_path: Path, pool: Data) -> None:
+    stopping = {"batch_size": 16, "early_stopping": {"patience": 1, "min_delta": 1e9, "monitor": "val_accuracy"}}
+    transfer = {"frozen_epochs": 5, "unfrozen_epochs": 5}
+    graft = graft_of(save_base(tmp_path / "base.keras"), **EXPERIMENT | {"training": stopping, "transfer": transfer})
+    trained = arms_of(graft, pool).train("transfer", 5, Log())
+    # nothing is better than the first epoch by so much: each stage has one more
+    assert [one.epoch for one in trained.epochs] == [1, 2, 3, 4]
+    assert [one.step for one in trained.epochs] == [3, 6, 9, 12]
+    assert (trained.best_epoch, trained.stopped_early) == (3, True)

@@ -49,7 +49,7 @@ def test_row_54_equal_losses_at_every_rate_are_no_suggestion() -> None:
     flat = compare_rates(lambda rates: np.full(len(rates), 2.3), RATES, 100, seed=1)
     found = suggest_best((flat,), RATES)
     assert (found.rate, found.edge) == (None, None)
-    assert "does not fall" in found.reason
+    assert "nowhere lower than at the lowest rate" in found.reason
 
 
 def test_row_54_seeds_that_diverge_at_once_are_no_suggestion() -> None:
@@ -58,6 +58,18 @@ def test_row_54_seeds_that_diverge_at_once_are_no_suggestion() -> None:
     assert found.rate is None
     assert found.edge == pytest.approx(1e-3)
     assert "lower --min" in found.reason
+
+
+def test_images_that_are_learnt_to_a_loss_of_zero_are_no_divergence() -> None:
+    learnt = compare_rates(lambda rates: np.where(rates > 0.1, 0.0, 2.3), RATES, 100, seed=1)
+    assert not learnt.diverged
+    assert suggest_best((learnt,), RATES).rate == pytest.approx(0.32)
+
+
+def test_single_losses_are_averaged_before_their_logarithm() -> None:
+    losses = np.tile([0.5, 1.5], 50)
+    curve = compare_rates(lambda rates: losses, np.array([0.1, 0.2]), 100, seed=1, pool=50)
+    np.testing.assert_allclose(curve.losses, 1, rtol=0.02)
 
 
 def test_a_lowest_loss_at_the_highest_rate_has_no_edge() -> None:

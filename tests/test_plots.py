@@ -201,7 +201,7 @@ RATE_CURVE = Curve(1, FALLING, FALLING / 2, True, "", Marks(1e-2, 1e-3, 1e-3, 1e
 
 def test_rates_hold_both_curves_the_rules_and_the_suggestion() -> None:
     figure = rates_figure([RATE_CURVE], RATES, Suggestion(0.02, "", 0.1), "")
-    drawn = lines(figure, "cross-entropy loss of the batch")
+    drawn = lines(figure, "cross-entropy loss")
     assert figure.axes[0].get_xscale() == "log"
     np.testing.assert_array_equal(drawn["batch loss"].get_ydata(), FALLING)
     np.testing.assert_array_equal(drawn["smoothed, one line a seed"].get_ydata(), FALLING / 2)
@@ -215,7 +215,7 @@ def test_brief_trainings_at_each_rate_have_points_and_no_rules() -> None:
     figure = rates_figure(
         [Curve(1, FALLING, FALLING, False, "", None, constant=True)], RATES, Suggestion(0.02, "", 0.1), ""
     )
-    drawn = lines(figure, "cross-entropy loss of the batch")
+    drawn = lines(figure, "cross-entropy loss")
     assert set(drawn) == {"end of a brief training at each rate, one line a seed", "suggestion 0.02"}
 
 

@@ -35,6 +35,7 @@ def verdict(lower: Accuracies, suggested: Accuracies, higher: Accuracies) -> str
             (0.7, 0.7, 0.7),
             "not told apart: 0.3x is better by +6.3 points on average",
         ),
+        ((0.84, 0.84, 0.84), (0.8, 0.8, 0.8), (0.99, 0.99, 0.79), "0.3x did better in all 3 seeds (+4.0 points"),
         ((0.7, 0.7, 0.7), (0.8, 0.8, 0.8), (0.9, None, 0.9), "2 points better; 1 of 3 seeds diverged at 3x"),
         ((None,) * 3, (0.8, 0.8, 0.8), (None,) * 3, "no other rate to compare it with; 3 of 3 seeds diverged at 0.3x"),
     ],

@@ -40,7 +40,7 @@ def test_text_mappings_and_lines_are_read_back(folder: RunFolder) -> None:
     assert folder.read_config() == "seed: 1  # größer\r\n"
     assert folder.read_summary() == {"epochs": 2, "test": {"accuracy": 1 / 3}}
     assert folder.read_metrics() == [EPOCH, EPOCH | {"epoch": 2}]
-    assert folder.read_timing() == [{"epoch": 1, "seconds": 0.5}]
+    assert folder.read_durations() == {1: 0.5}
 
 
 def test_arrays_are_read_back_by_us_and_by_numpy(folder: RunFolder) -> None:
@@ -215,3 +215,9 @@ def test_row_75_a_clock_that_was_set_back_makes_no_run_older_than_those_before(t
     assert find_run(tmp_path, None) == runs[2]
     (first.path / "status.json").write_text('{"state": "completed", "created": "yesterday"}')
     assert make_runs(tmp_path, "w")[0].created() < "2100"
+
+
+def test_durations_of_damaged_lines_are_not_known(folder: RunFolder) -> None:
+    for one in ({"epoch": 1, "seconds": 0.5}, {"epoch": 2, "sekonds": 0.5}, {"seconds": 0.5}):
+        folder.append_timing(one)
+    assert folder.read_durations() == {1: 0.5}

@@ -100,7 +100,7 @@ def test_every_epoch_has_an_order_of_its_own(data: Data) -> None:
         patch.setattr(Engine, "train", remember)
         train(data, epochs=2)
     assert sorted(orders[0]) == list(range(70))
-    assert (orders[0] != orders[1]).any()
+    assert (orders[0] != orders[-1]).any()
 
 
 def test_rates_and_momenta_are_recorded_for_every_step(data: Data) -> None:
@@ -199,6 +199,7 @@ def test_row_70_divergence_names_step_rate_and_gradient(data: Data) -> None:
 def test_progress_is_reported_in_chunks(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 2)
     monkeypatch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
+    monkeypatch.setattr("dtrain.training.FIRST_CHUNK_STEPS", 2)
     cut = train(data, epochs=2, regularizer="dropout")
     assert cut[2].progress == [2, 4, 5, 7, 9, 10]
     monkeypatch.undo()
@@ -207,14 +208,17 @@ def test_progress_is_reported_in_chunks(data: Data, monkeypatch: pytest.MonkeyPa
 
 
 def test_slow_steps_make_short_chunks() -> None:
+    pace, lengths = Pace(), []
+    for seconds_a_step in (30.0, 0.15, 0.15, 0.15, 0.15, 0.15, 2.0, 1e-4, 1e-4):
+        lengths.append(pace.chunk_steps)
+        pace.measure(pace.chunk_steps, pace.chunk_steps * seconds_a_step)
+    assert lengths == [1, 1, 2, 4, 6, 6, 6, 1, 2]
+
+
+def test_fast_steps_soon_make_the_longest_chunks() -> None:
     pace = Pace()
-    pace.measure(steps=10, seconds=30.0)
-    assert pace.chunk_steps == 10, "the first chunk also compiled"
-    pace.measure(steps=10, seconds=2.0)
-    assert pace.chunk_steps == 5
-    pace.measure(steps=5, seconds=20.0)
-    assert pace.chunk_steps == 1
-    pace.measure(steps=1, seconds=1e-4)
+    for _ in range(10):
+        pace.measure(pace.chunk_steps, pace.chunk_steps * 1e-4)
     assert pace.chunk_steps == CHUNK_STEPS
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtrain.bases.architecture import Architecture, read_architecture
 from dtrain.bases.contents import Contents, read_contents
-from dtrain.bases.files import ModelFile, read_model_file, run_behind
+from dtrain.bases.files import ModelFile, run_behind
 
 if TYPE_CHECKING:
     import keras
@@ -56,21 +56,6 @@ class Base:
     input_shape: tuple[int, ...]
     classes: int
     scaling: dict[str, Any] | None
-
-
-def load_base(path: Path) -> Base:
-    """Loads a model without running anything that its file holds.
-
-    The bytes are read once. HDF5 is parsed in a process of its own, which a damaged file may crash; the architecture is
-    built anew from an allow list of layers and plain numbers, after its size is known; then the arrays are filled in.
-
-    Args:
-        path: An .h5 file of Keras 2 or 3, a .keras file, or the folder of a dtrain run.
-
-    Raises:
-        ModelFileError: The file is missing, damaged, no model, unsafe or too large; the message names the layer.
-    """
-    return build_base(read_outline(read_model_file(path)))
 
 
 def read_outline(file: ModelFile) -> Outline:

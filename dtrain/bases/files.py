@@ -59,7 +59,7 @@ def run_behind(path: Path) -> dict[str, Any] | None:
         experiment = parse_experiment(RunFolder(folder).read_config(), str(folder / CONFIG))
         dataset = experiment.dataset
         found = {"kind": dataset.scaling, "dataset": dataset.model_dump(mode="json")}
-        if dataset.scaling == "none" or (dataset.scaling == "unit" and dataset.name in NAMED_DATASETS):
+        if dataset.scaling != "standardize" and dataset.name in NAMED_DATASETS:
             return found
         # the images that decided in a transfer were those of its own base
         digest = None if experiment.transfer else RunFolder(folder).read_summary().get("dataset_digest")

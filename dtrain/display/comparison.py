@@ -11,16 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
-from dtrain.display.tables import percent, percent_interval
+from dtrain.display.tables import bare_table, percent, percent_interval
 from dtrain.quoting import printable, shown
 from dtrain.run_folder import CONFIG
+from dtrain.run_interface import ARM, SHOWN_DIGITS
 
 if TYPE_CHECKING:
     from dtrain.workflows.compare import CompareReport, Standing
 
 SIDE_BY_SIDE = 3
 """Experiments in one table of what differs; more have further tables below."""
-SHOWN_DIGITS = 12
 ABSENT = "-"
 MOST_STEPS = 3
 BASE = "MODEL"
@@ -49,7 +49,7 @@ def describe_comparison(report: CompareReport) -> Iterator[RenderableType]:
 
 
 def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     for heading in headings:
         table.add_column(literal(heading), overflow="fold")
     return table
@@ -112,12 +112,21 @@ def _what_to_know(report: CompareReport) -> Iterator[RenderableType]:
 
 
 def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
-    alone = [one for one in report.standings if len(one.seeds) == 1]
+    # what departs from its file is not what the file gives again
+    alone = [one for one in report.standings if len(one.seeds) == 1 and not one.departs]
     # one training with a base has all its arms, and the folder does not say where the base is
-    with_base = {one.reuse.base: one for one in reversed(alone) if one.reuse}
-    for one in [one for one in alone if not one.reuse or one is with_base[one.reuse.base]][:MOST_STEPS]:
+    first = {_training_of(one): one for one in reversed(alone)}
+    for one in [one for one in alone if one is first[_training_of(one)]][:MOST_STEPS]:
         config = literal(shlex.quote(str(one.folders[0] / CONFIG)))
         command = f"transfer --base {BASE} {config}" if one.reuse else f"run {config}"
         comment = f"{BASE}: the base; then" if one.reuse else "then"
         seeds = report.fewest_seeds
         yield Sentence(f"dtrain {command} --seeds {seeds}  # {comment} compare again, over seeds", "next")
+
+
+def _training_of(standing: Standing) -> str:
+    """What one command would train again: all arms of one experiment with one base."""
+    if not standing.reuse:
+        return standing.name
+    settings = {key: value for key, value in standing.settings.items() if key != ARM}
+    return f"{standing.reuse.base} {settings}"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import literal
-from dtrain.display.tables import percent
+from dtrain.display.tables import bare_table, percent
 from dtrain.rate_rules import RULE_NAMES
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
 
 def _trial_table(report: RateReport) -> Table:
     seeds = len(report.trials[0].accuracies)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     for heading in (f"trained briefly, {seeds} seeds", "rate", "validation accuracy", "lowest", "highest"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in report.trials:
@@ -53,7 +53,7 @@ def _trial_table(report: RateReport) -> Table:
 
 
 def _rule_table(report: RateReport) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     table.add_column("rule", no_wrap=True)
     for heading in ("mean", "lowest seed", "highest seed"):
         table.add_column(heading, justify="right", no_wrap=True)

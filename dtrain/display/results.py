@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
-from dtrain.display.tables import EpochTable, duration, number, percent, percent_interval
+from dtrain.display.tables import EpochTable, bare_table, duration, number, percent, percent_interval
 from dtrain.ownership import RESUMABLE
 from dtrain.run_folder import CONFIG
 
@@ -117,7 +117,7 @@ def describe_evaluation(report: EvaluationReport) -> Parts:
 
 def describe_data(report: DataReport) -> Parts:
     """Yields where each data set is, and how to get those that are not here."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     table.add_column("data set", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
@@ -151,7 +151,7 @@ def _describe_result(result: RunResult) -> Parts:
 
 
 def _describe_seeds(result: SeedsResult) -> Parts:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     monitor = result.runs[0].monitor
     best = f"best epoch\nby {monitor}" if monitor else "best\nepoch"
     for heading in ("\nseed", "validation\naccuracy", "test\naccuracy", best, "\nepochs", "training\nseconds"):
@@ -200,7 +200,7 @@ def _accuracy(name: str, split: SplitResult) -> Text:
 
 
 def _class_table(report: EvaluationReport) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     table.add_column("class", overflow="fold")
     for heading in ("images", "accuracy", "95% interval"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -212,7 +212,7 @@ def _class_table(report: EvaluationReport) -> Table:
 
 
 def _confusion_table(report: EvaluationReport) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = bare_table(gap=1)
     table.add_column("", overflow="ellipsis", no_wrap=True)
     for label in range(len(report.classes)):
         table.add_column(str(label), justify="right", no_wrap=True)

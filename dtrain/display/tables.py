@@ -52,6 +52,16 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(BLOCKS[round((value - low) * scale)] for value in values)
 
 
+def bare_table(gap: int = 2, heading: str = "bold") -> Table:
+    """Returns a table without lines, to which columns are to be added.
+
+    Args:
+        gap: Characters between two columns.
+        heading: The style of the headings.
+    """
+    return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=heading)
+
+
 @dataclass(frozen=True)
 class _Column:
     """One column of the epoch table.
@@ -100,7 +110,7 @@ class EpochTable:
         columns = [one for one in _COLUMNS if any(one.cell(epoch) for epoch in self.epochs)]
         while sum(one.width + _GAP for one in columns) - _GAP > options.max_width and len(columns) > 1:
             columns.pop()
-        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        table = bare_table(_GAP)
         for column in columns:
             table.add_column(column.heading, justify="right", min_width=column.width, no_wrap=True)
         lowest = min(epoch["val_loss"] for epoch in self.epochs)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.results import next_step, reference
-from dtrain.display.tables import duration, percent, percent_interval
+from dtrain.display.tables import bare_table, duration, percent, percent_interval
 from dtrain.quoting import printable
 from dtrain.staging import Stage
 from dtrain.statistics import Interval
@@ -32,8 +32,7 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
         f"{'one seed' if len(report.seeds) == 1 else f'each of {len(report.seeds)} seeds'}, "
         f"{report.test_images:,} test images"
     )
-    known = "as for the base" if report.scaling_known else "assumed"
-    yield Text(f"images scaled: {report.scaling} ({known})")
+    yield Text(f"images scaled: {report.scaling} ({report.scaling_origin})")
     for arm in report.arms:
         if arm.name != "random":
             yield Text(f"{arm.words}: {'; '.join(map(_stage, arm.stages))}")
@@ -66,7 +65,7 @@ def _stage(stage: Stage) -> str:
 
 
 def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     table.add_column(headings[0])
     for heading in headings[1:]:
         table.add_column(heading, justify="right", no_wrap=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
-from dtrain.display.tables import percent
+from dtrain.display.tables import bare_table, percent
 from dtrain.quoting import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def describe_mc(report: McReport) -> Iterator[RenderableType]:
 
 
 def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = bare_table()
     table.add_column(headings[0], no_wrap=True)
     for heading in headings[1:]:
         table.add_column(heading, justify="right", no_wrap=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
+from dtrain.display.tables import bare_table
 
 if TYPE_CHECKING:
     from dtrain.config.catalogue import Family, Kind
@@ -61,7 +62,7 @@ def _describe_kind(kind: Kind) -> Iterator[RenderableType]:
 
 
 def _fields(kind: Kind) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table(heading="dim")
     table.add_column("field", no_wrap=True)
     table.add_column("default", no_wrap=True)
     table.add_column("what", overflow="fold")

@@ -80,11 +80,11 @@ def plot_gallery(images: Array, captions: Sequence[Sequence[str]], path: Path, t
 
 
 def plot_rates(curves: Sequence[Curve], rates: Array, found: Suggestion, path: Path, title: str) -> None:
-    """Draws the losses at rising learning rates, what each rule says of them and the suggestion into a PNG file.
+    """Draws the losses at each learning rate, what each rule says of them and the suggestion into a PNG file.
 
     Args:
         curves: One for each seed.
-        rates: The rate of each step planned [steps].
+        rates: The rate of each step planned, or of each brief training [rates].
         found: What all seeds together say.
         path: The file; replaced as a whole.
         title: What stands above.
@@ -129,7 +129,7 @@ def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title
     starts = [curve.smoothed[0] for curve in curves if len(curve.smoothed)]
     if starts:
         axes.set_ylim(0, LOSS_HEADROOM * max(starts))
-    label_axes(axes, "learning rate (log scale)", "cross-entropy loss of the batch")
+    label_axes(axes, "learning rate (log scale)", "cross-entropy loss")
     axes.legend(loc="best")
     return figure
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from dtrain.keras_objects import NoiseLayer, normal_numbers, random_words
 
 
+@keras.saving.register_keras_serializable("dtrain")
 class CounterGaussianNoise(NoiseLayer):
     """Additive Gaussian noise of mean 0 in training, nothing in use.
 
@@ -26,6 +27,10 @@ class CounterGaussianNoise(NoiseLayer):
         """Returns `inputs`, in training with noise added."""
         words = random_words(tuple(inputs.shape[1:]), self.noise_index) if training else None
         return inputs if words is None else inputs + self.stddev * normal_numbers(words)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "stddev": self.stddev}
 
     def stock(self) -> keras.layers.Layer:
         """Returns the layer of Keras that does the same with Keras's own random numbers."""

@@ -98,7 +98,9 @@ class Graft:
         return list(model.get_weights())
 
     def freeze(self, model: keras.Model, unfrozen: int) -> None:
-        """Freezes the kept layers of a model but for the top ones; what is frozen works as in inference.
+        """Freezes the kept layers of a model but for the top ones; their weights and statistics stay.
+
+        Dropout and noise of frozen layers go on: they are no weights.
 
         Args:
             model: As `build` returned it.

@@ -14,12 +14,11 @@ from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds,
 from dtrain.config.differences import Settings, differing_settings
 from dtrain.errors import RunConflictError, UsageError
 from dtrain.quoting import printable
-from dtrain.run_interface import Reuse, SplitResult
+from dtrain.run_interface import ARM, SHOWN_DIGITS, Reuse, SplitResult
 from dtrain.statistics import Interval, accuracy_interval
 from dtrain.storage import check_new, write
 from dtrain.workflows.compared_runs import (
     NOT_RECORDED,
-    SHOWN_DIGITS,
     ComparedRun,
     Group,
     LeftOut,
@@ -59,6 +58,7 @@ class Standing:
         test: On the test images; the verdicts are by these.
         settings: What it has that not all have, by dotted key, and what its experiment does not say.
         reuse: Its arm and its base; None for a network of its own.
+        departs: Whether it is not what its file would give again.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Standing:
     test: Accuracy
     settings: Settings
     reuse: Reuse | None
+    departs: bool
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,11 @@ def compare(runs_dir: Path, runs: Sequence[str], csv: Path | None = None, plot: 
     _check_two(groups, left_out)
     check_same_images(groups)
     report = _report(groups, tuple(left_out), csv, plot)
-    if csv:
-        write(csv, _table(report, groups).encode())
+    # the picture reads more of the runs: a table is not left behind where that fails
     if plot:
         _draw(report, groups, plot)
+    if csv:
+        write(csv, _table(report, groups).encode())
     return report
 
 
@@ -178,7 +180,7 @@ def _settings(groups: Sequence[Group]) -> list[Settings]:
     bases = [one.base[:SHOWN_DIGITS] if one else None for one in reuses]
     found: list[Settings] = [{} for _ in groups]
     departures = ["yes" if group.runs[0].result.departures else "no" for group in groups]
-    for key, values in (("transfer arm", arms), ("base", bases), ("departs from its file", departures)):
+    for key, values in ((ARM, arms), ("base", bases), ("departs from its file", departures)):
         for settings, value in zip(found, values, strict=True):
             if value is not None and len(set(values)) > 1:
                 settings[key] = value
@@ -206,6 +208,7 @@ def _standing(group: Group, settings: Settings) -> Standing:
         test=_accuracy(group, lambda run: run.result.test),
         settings=settings,
         reuse=group.runs[0].reuse,
+        departs=bool(group.runs[0].result.departures),
     )
 
 

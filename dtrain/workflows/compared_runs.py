@@ -24,7 +24,6 @@ from dtrain.workflows.show import planned_seeds, read_result
 DIGEST = "dataset_digest"
 NOT_RECORDED = Reuse(arm="not recorded", base="not recorded")
 """What is known of trainings with a base before summaries had a `Reuse`."""
-SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True)

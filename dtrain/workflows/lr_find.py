@@ -1,4 +1,4 @@
-"""`dtrain lr-find`: raise the learning rate step by step until training diverges, and say which rate to trust."""
+"""`dtrain lr-find`: train at rising rates, or briefly at each of several, and say which rate to trust."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from dtrain.config import dump_experiment
 from dtrain.config.learning_rate import rate_line, with_rate
@@ -108,7 +110,7 @@ def lr_find(
         report, curves = search_into(folder, session, experiment, search, observer)
         if report.suggestion is not None and verify:
             report = _verified(report, session, experiment, observer)
-            _write_report(folder, _content(report, curves))
+            _publish(report, curves, experiment, folder)
         if report.suggestion is not None and write is not None:
             _write_experiment(with_rate(session.resolved(experiment), report.suggestion), write)
             report = replace(report, written=write)
@@ -129,15 +131,21 @@ def search_into(
         search: The rates to go through, and how many seeds.
         observer: Told of each seed, and of what limits the suggestion.
     """
-    from dtrain.plots import plot_rates
-
     curves, found = search_rates(session, experiment, search, observer)
     _warn_of_limits(found, experiment, search, observer)
     report = _report(folder, experiment, search, curves, found)
-    _write_report(folder, _content(report, curves))
-    rates = rates_of(experiment, search)
-    plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
+    _publish(report, curves, experiment, folder)
     return report, curves
+
+
+def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experiment, folder: RunFolder) -> None:
+    """Writes report and picture, both of which say the same."""
+    from dtrain.plots import plot_rates
+
+    rates = rates_of(experiment, report.range)
+    _write_report(folder, _content(report, curves, rates))
+    found = Suggestion(report.suggestion, report.reason, report.edge)
+    plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
 
 
 def search_rates(
@@ -157,9 +165,11 @@ def search_rates(
     for seed in range(experiment.seed, experiment.seed + search.seeds):
         observer.on_phase(f"{way} from {search.minimum:g} to {search.highest:g}, seed {seed}")
         train = partial(session.range_test, experiment.model_copy(update={"seed": seed}))
-        curves.append(
-            read_curve(train(rates), rates, seed, pool) if sweeps else compare_rates(train, rates, steps, seed)
-        )
+        if sweeps:
+            curve = read_curve(train(rates), rates, seed, pool)
+        else:
+            curve = compare_rates(train, rates, steps, seed, pool)
+        curves.append(curve)
     return tuple(curves), (suggest if sweeps else suggest_best)(tuple(curves), rates)
 
 
@@ -259,15 +269,18 @@ def _warn_of_limits(found: Suggestion, experiment: Experiment, search: RateRange
     if found.learnt:
         seeds = f"{found.learnt} of {search.seeds} seeds learnt their images within the search"
         observer.on_warning(f"{seeds}: the suggestion is cautious, and the edge of divergence may be far lower")
-    elif found.edge is None:
+    elif found.edge is None and (experiment.optimizer.sweepable or _best_is_highest(found, search)):
         observer.on_warning(f"no seed diverged up to {search.highest:g}: a higher rate may be better; raise --max")
 
 
-def _content(report: RateReport, curves: tuple[Curve, ...]) -> dict[str, object]:
+def _best_is_highest(found: Suggestion, search: RateRange) -> bool:
+    """Whether some seed of a grid was best at its end, so that nobody knows what comes after it."""
+    return found.seeds is not None and bool(np.isclose(found.seeds.high, search.highest))
+
+
+def _content(report: RateReport, curves: tuple[Curve, ...], rates: FloatArray) -> dict[str, object]:
     """Returns the report with every curve and without paths, so that the folder can be moved."""
     content = {name: value for name, value in asdict(report).items() if name not in ("folder", "written")}
-    constant = any(curve.constant for curve in curves)
-    rates = rate_grid(report.range.minimum, report.range.highest) if constant else report.range.rates
     return content | {"learning_rates": rates.tolist(), "curves": [_to_plain(curve) for curve in curves]}
 
 

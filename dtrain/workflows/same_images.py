@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dtrain.errors import UsageError
+from dtrain.run_interface import SHOWN_DIGITS
 from dtrain.spec import NAMED_DATASETS, Dataset
-from dtrain.workflows.compared_runs import SHOWN_DIGITS, ComparedRun, Group
+from dtrain.workflows.compared_runs import ComparedRun, Group
 
 
 @dataclass(frozen=True)

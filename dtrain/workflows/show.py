@@ -88,12 +88,12 @@ def _run_report(folder: RunFolder) -> RunReport:
         folder.wait_for_config()
     experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
     metrics = tuple(folder.read_metrics())
-    seconds = {one["epoch"]: one["seconds"] for one in folder.read_timing()}
+    seconds = folder.read_durations()
     return RunReport(
         folder=folder.path,
         status=status,
         seed=experiment.seed,
-        epochs=experiment.training.epochs,
+        epochs=experiment.transfer.epochs if experiment.transfer else experiment.training.epochs,
         metrics=metrics,
         seconds=tuple(seconds.get(one["epoch"]) for one in metrics),
         result=read_result(folder) if status.state == "completed" else None,

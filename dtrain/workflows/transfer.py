@@ -91,7 +91,7 @@ def _report(design: Design, kept: Cut, folder: RunFolder, results: Results, seco
         dropped=kept.dropped,
         hidden=experiment.transfer.hidden,
         scaling=experiment.dataset.scaling,
-        scaling_known=source.base.scaling is not None,
+        scaling_origin=source.scaling_origin,
         dataset=experiment.dataset.name,
         class_names=source.data.class_names,
         labelled=some.train.images,

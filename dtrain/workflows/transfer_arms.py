@@ -13,7 +13,7 @@ from dtrain.ownership import true_status
 from dtrain.run_folder import RunFolder
 from dtrain.run_interface import REUSE, Reuse, RunObserver, RunResult
 from dtrain.session import split_result
-from dtrain.spec import Experiment
+from dtrain.spec import EarlyStopping, Experiment
 from dtrain.staging import Arm, Stage
 from dtrain.storage import replace_file
 from dtrain.workflows.run import summarise_seeds, without_folders
@@ -127,7 +127,7 @@ def _result(design: Design, seed: int, folder: RunFolder, training: ArmTraining)
     return RunResult(
         folder=folder.path,
         seed=seed,
-        best_epoch=min(training.epochs, key=lambda one: one.val_loss).epoch,
+        best_epoch=training.best_epoch,
         epochs=len(training.epochs),
         parameters=design.arms.model.count_params(),
         train=splits["train"],
@@ -135,9 +135,9 @@ def _result(design: Design, seed: int, folder: RunFolder, training: ArmTraining)
         test=splits["test"],
         seconds={"train": round(training.seconds, 3)},
         engine=design.experiment.training.engine,
-        stopped_early=False,
+        stopped_early=training.stopped_early,
         saved=(),
-        monitor="val_loss",
+        monitor=(design.experiment.training.early_stopping or EarlyStopping()).monitor,
     )
 
 

@@ -92,7 +92,7 @@ class TransferReport:
         dropped: Its hidden layers that were not.
         hidden: Units of new hidden layers.
         scaling: How images were scaled.
-        scaling_known: Whether the base said so.
+        scaling_origin: Where that is from.
         dataset: The name of the data set.
         class_names: What was told apart.
         labelled: Labelled images of each seed.
@@ -115,7 +115,7 @@ class TransferReport:
     dropped: tuple[str, ...]
     hidden: tuple[int, ...]
     scaling: str
-    scaling_known: bool
+    scaling_origin: str
     dataset: str
     class_names: tuple[str, ...]
     labelled: int

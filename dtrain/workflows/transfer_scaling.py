@@ -33,11 +33,13 @@ class FoundScaling:
     Args:
         scaling: Offset and factor.
         kind: What `dataset.scaling` calls it.
+        origin: Where it is from, in words.
         warnings: What the user should know of the choice.
     """
 
     scaling: Scaling
     kind: str
+    origin: str = "as for the base"
     warnings: tuple[str, ...] = ()
 
 
@@ -82,17 +84,17 @@ def scaling_for(
     """
     chosen, known = experiment.dataset.scaling, base.scaling
     if known is None:
-        return FoundScaling(data.scaling, chosen, (_assumption(base.path.name, chosen),))
+        return FoundScaling(data.scaling, chosen, "assumed", (_assumption(base.path.name, chosen),))
     kind = known["kind"]
     if "digest" in known:
         scaling, trained_on = _scaling_in_training(known, base.path.name, options, observer)
     else:
         scaling, trained_on = fit_scaling(kind, np.zeros(1, BYTES)), BYTES
-    if kind != "none" and data.train.images.dtype != trained_on:
+    if data.train.images.dtype != trained_on:
         return _for_another_type(kind, trained_on, data, experiment.dataset.name)
     if kind != chosen and _may_be_filled_in(experiment):
         warning = f"images are scaled as for the base, {kind}, and not with {chosen}, which goes with selu"
-        return FoundScaling(scaling, kind, (warning,))
+        return FoundScaling(scaling, kind, warnings=(warning,))
     return FoundScaling(scaling, kind)
 
 
@@ -101,8 +103,9 @@ def _for_another_type(kind: str, trained_on: np.dtype[Any], data: Data, name: st
     found = data.train.images.dtype
     if kind == "unit":
         warning = f"the base saw {trained_on} images; these, {found}, are scaled to [0, 1] by their own range"
-        return FoundScaling(fit_scaling("unit", data.train.images), kind, (warning,))
-    message = f"got {found} images; expected {trained_on}, as the base's, whose mean and deviation scale them"
+        return FoundScaling(fit_scaling("unit", data.train.images), kind, "by their own range", (warning,))
+    reason = "which are taken as they are" if kind == "none" else "whose mean and deviation scale them"
+    message = f"got {found} images; expected {trained_on}, as the base's, {reason}"
     raise DataError(message, where=name, hint="save them in the type and range of the base's images")
 
 

@@ -68,6 +68,7 @@ class Source:
         experiment: The task, with nothing left to choose but the compiler.
         data: Its data; the training part holds all images that a seed may choose its labelled ones from.
         backend: What it all runs on.
+        scaling_origin: Where the scaling of the data is from, in words.
         warnings: What the user should know, once it is known that the layers can be reused.
     """
 
@@ -75,6 +76,7 @@ class Source:
     experiment: Experiment
     data: Data
     backend: backend.Backend
+    scaling_origin: str
     warnings: tuple[str, ...]
 
 
@@ -130,7 +132,7 @@ def find_source(experiment: Experiment, request: Request, options: RunOptions, o
     warnings = (*request.warnings, *found.warnings, *experiment.notices(), *data.warnings)
     dataset = experiment.dataset.model_copy(update={"scaling": found.kind})
     experiment, data = experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=found.scaling)
-    return Source(base, experiment, data, started, warnings)
+    return Source(base, experiment, data, started, found.origin, warnings)
 
 
 def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Data:

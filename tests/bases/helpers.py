@@ -14,11 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dtrain.bases import load_base
+from dtrain.bases import Base, build_base, read_outline
+from dtrain.bases.files import read_model_file
 from dtrain.errors import ModelFileError
 
 Arrays = dict[str, npt.NDArray[np.float32]]
 Layer = dict[str, Any]
+
+
+def load_base(path: Path) -> Base:
+    """A model file or run folder, loaded as a whole."""
+    return build_base(read_outline(read_model_file(path)))
 
 
 def dense(name: str, units: int, activation: Any = "relu", **more: Any) -> Layer:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dtrain.bases import Base, load_base
+from dtrain.bases import Base
 from dtrain.config import load_experiment
 from dtrain.run_folder import RunFolder
 from dtrain.runs import create_run
-from tests.bases.helpers import arrays_of, write_keras_2
+from tests.bases.helpers import arrays_of, load_base, write_keras_2
 
 Array = npt.NDArray[np.float32]
 

@@ -14,12 +14,13 @@ import h5py
 import numpy as np
 import pytest
 
-from dtrain.bases import contents, hdf5_reader, load_base
+from dtrain.bases import contents, hdf5_reader
 from dtrain.errors import ModelFileError
 from tests.bases.helpers import (
     dense,
     edit_archive,
     flatten,
+    load_base,
     read_member,
     refusal,
     small_layers,

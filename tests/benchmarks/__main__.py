@@ -1,9 +1,10 @@
-"""Every measurement in one run: python -m tests.benchmarks"""
+"""Every measurement of speed, start-up and quality, each in a process of its own: python -m tests.benchmarks"""
 
 from __future__ import annotations
 
-from tests.benchmarks import quality, speed, startup
+import subprocess
+import sys
 
-speed.main()
-startup.main()
-quality.main()
+# a process that has trained would lend its size to the peak memory of those that it starts
+for part in ("speed", "startup", "quality"):
+    subprocess.run([sys.executable, "-m", f"tests.benchmarks.{part}"], check=True)

@@ -10,7 +10,7 @@ import pytest
 
 from dtrain.comparison import Contestant, compare_with_best
 from dtrain.display.comparison import describe_comparison
-from dtrain.run_interface import Reuse
+from dtrain.run_interface import ARM, Reuse
 from dtrain.statistics import mean_interval, wilson_interval
 from dtrain.workflows.compare import Accuracy, CompareReport, Standing
 from tests.display.test_results import text
@@ -24,7 +24,7 @@ def standing(name: str, tests: list[float], **settings: object) -> Standing:
     accuracy = Accuracy(mean, interval, "seeds") if interval else over_images
     seeds = tuple(range(len(tests)))
     folders = tuple(Path(f"runs/{name}/seed-{seed}") for seed in seeds)
-    return Standing(name, folders, seeds, 0, accuracy, accuracy, settings, None)
+    return Standing(name, folders, seeds, 0, accuracy, accuracy, settings, None, departs=False)
 
 
 def report(tests: dict[str, list[float]]) -> CompareReport:
@@ -61,13 +61,25 @@ def test_one_seed_says_what_it_cannot_show() -> None:
     assert "next: dtrain run runs/elu/seed-0/config.yaml --seeds 6  # then compare again" in shown
 
 
+def next_steps(found: CompareReport) -> list[str]:
+    return [line for line in text(describe_comparison(found)).splitlines() if line.startswith("next")]
+
+
 def test_the_next_step_after_arms_is_one_that_can_be_taken() -> None:
     """`run` refuses an experiment with a base, and `transfer` trains all arms of one base at once."""
     two = report({"reused": [0.9], "scratch": [0.88]})
-    arms = tuple(replace(one, reuse=Reuse(one.name, "b" * 64)) for one in two.standings)
-    shown = text(describe_comparison(replace(two, standings=arms)))
-    (step,) = [line for line in shown.splitlines() if line.startswith("next")]
+    arms = tuple(replace(one, settings={ARM: one.name}, reuse=Reuse(one.name, "b" * 64)) for one in two.standings)
+    (step,) = next_steps(replace(two, standings=arms))
     assert step.startswith("next: dtrain transfer --base MODEL runs/reused/seed-0/config.yaml --seeds 6  # MODEL: ")
+    other = replace(arms[1], settings={ARM: "transfer", "transfer.hidden": [50]})
+    assert len(next_steps(replace(two, standings=(arms[0], other)))) == 2
+
+
+def test_what_departs_from_its_file_is_not_trained_again_from_it() -> None:
+    two = report({"elu": [0.9], "selu": [0.88]})
+    departed = (replace(two.standings[0], departs=True), two.standings[1])
+    (step,) = next_steps(replace(two, standings=departed))
+    assert "runs/selu/seed-0/config.yaml" in step
 
 
 def test_many_experiments_have_their_differences_in_several_tables() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from dtrain.bases import Base, load_base
+from dtrain.bases import Base
 from dtrain.spec import Experiment
 from dtrain.surgery.cutting import cut
 from dtrain.surgery.grafting import Graft
+from tests.bases.helpers import load_base
 
 SHAPE = (6, 5)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import keras
 import pytest
 
-from dtrain.bases import load_base, read_outline
+from dtrain.bases import read_outline
 from dtrain.bases.files import read_model_file
 from dtrain.errors import ConfigError, ModelFileError
 from dtrain.staging import Transfer
 from dtrain.surgery.cutting import check_inputs, check_reuse, cut
+from tests.bases.helpers import load_base
 from tests.surgery.helpers import residual_base, save_base
 
 

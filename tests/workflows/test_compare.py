@@ -155,6 +155,14 @@ def test_too_few_completed_runs_say_why(tmp_path: Path) -> None:
         compare(tmp_path, ["elu", "selu"])
 
 
+def test_a_picture_that_cannot_be_drawn_leaves_no_table(tmp_path: Path) -> None:
+    for name in ("elu", "selu"):
+        (single(tmp_path, name, 42, 0.8, written={"activation": name}).path / "metrics.jsonl").write_text("")
+    with pytest.raises(RunConflictError):
+        compare(tmp_path, ["selu", "elu"], tmp_path / "runs.csv", tmp_path / "curves.png")
+    assert not (tmp_path / "runs.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("csv", "plot", "said"),
     [

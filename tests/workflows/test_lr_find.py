@@ -96,11 +96,16 @@ def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
     def diverge(self: Session, experiment: Experiment) -> float:
         raise DivergedError("step 3: loss nan")
 
+    drawn = []
     monkeypatch.setattr(Session, "trial", diverge)
+    monkeypatch.setattr(
+        "dtrain.plots.plot_rates", lambda curves, rates, found, path, title: drawn.append(found.rate is not None)
+    )
     written = tmp_path / "better.yaml"
     report = lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=written, verify=True)
     assert (report.suggestion, report.line, written.exists()) == (None, "", False)
     assert "3 of 3 brief trainings at" in report.reason
+    assert drawn == [True, False], "the picture takes the suggestion back too"
     assert json.loads((report.folder / "lr_find.json").read_text())["suggestion"] is None
 
 

@@ -48,6 +48,7 @@ def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten steps an epoch in three chunks, and a checkpoint after each."""
     monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 4)
     monkeypatch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
+    monkeypatch.setattr("dtrain.training.FIRST_CHUNK_STEPS", 4)
     monkeypatch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
 
 
@@ -63,6 +64,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dtrain.training.CHUNK_STEPS", 4)
         patch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
+        patch.setattr("dtrain.training.FIRST_CHUNK_STEPS", 4)
         patch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
         runs_dir = tmp_path_factory.mktemp("runs")
         with pytest.raises(Stopped):
@@ -141,7 +143,7 @@ def test_rows_63_65_88_a_signal_stops_at_a_border_and_going_on_gives_the_same_by
     result = go_on(tmp_path / "cut")
     assert_equal_runs(result.folder, whole.folder)
     assert RunFolder(result.folder).read_status()["state"] == "completed"
-    assert [one["epoch"] for one in RunFolder(result.folder).read_timing()] == [1, 2]
+    assert list(RunFolder(result.folder).read_durations()) == [1, 2]
     assert (result.test, result.departures) == (whole.test, ())
 
 

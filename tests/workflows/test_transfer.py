@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.bases import load_base
 from dtrain.cli import main
 from dtrain.config import parse_experiment
 from dtrain.data.prepare import prepare
@@ -26,6 +25,7 @@ from dtrain.workflows.transfer import transfer
 from dtrain.workflows.transfer_report import ARMS, TransferReport, read_report, verdict_in_words
 from dtrain.workflows.transfer_source import SAMPLE, TASK_B, Request, load_task
 from tests.bases.conftest import reader_in_this_process as reader_in_this_process
+from tests.bases.helpers import load_base
 from tests.surgery.helpers import save_base
 from tests.workflows.made_runs import single
 from tests.workflows.test_run import Listener
@@ -123,7 +123,7 @@ def test_unknown_scaling_is_assumed_aloud(report: TransferReport, listener: List
     (said,) = listener.warnings
     assert said.startswith("a.h5 does not say how its images were scaled; assumed unit (pixels from 0 to 1)")
     assert "dataset.scaling=standardize or dataset.scaling=none" in said
-    assert not report.scaling_known
+    assert report.scaling_origin == "assumed"
 
 
 def test_differences_and_verdict_follow_the_accuracies(report: TransferReport) -> None:
@@ -179,7 +179,8 @@ def test_controls_can_be_left_out_and_the_result_be_a_base_again(
     assert [one for one in heard.phases if one.startswith("seed 43")] == ["seed 43, 2 of 2: 1 training"]
     assert [arm.name for arm in alone.arms] == ["transfer"]
     assert not (alone.folder / "scratch").exists()
-    assert alone.scaling_known and alone.reused == ("low", "high")
+    assert alone.scaling_origin == "as for the base"
+    assert alone.reused == ("low", "high")
     assert alone.verdict == "nothing to compare with: nobody knows what reuse did"
 
 

@@ -86,9 +86,14 @@ def test_bytes_and_floats_have_no_unit_in_common(tmp_path: Path) -> None:
     source = task(tmp_path, base, own_images(tmp_path / "b.npz", 1.0))
     assert float(source.data.scaling.factor) == 1.0
     assert source.warnings == ("the base saw uint8 images; these, float32, are scaled to [0, 1] by their own range",)
-    standard = trained(tmp_path, own_images(tmp_path / "a.npz", 255, np.uint8), "standardize")
+    assert source.scaling_origin == "by their own range"
+
+
+@pytest.mark.parametrize("scaling", ["standardize", "none"])
+def test_bytes_and_floats_are_refused_where_their_unit_is_not_made_equal(scaling: str, tmp_path: Path) -> None:
+    base = trained(tmp_path, own_images(tmp_path / "a.npz", 255, np.uint8), scaling)
     with pytest.raises(DataError, match="got float32 images; expected uint8"):
-        task(tmp_path, standard, own_images(tmp_path / "b.npz", 1.0))
+        task(tmp_path, base, own_images(tmp_path / "b.npz", 1.0))
 
 
 @pytest.mark.parametrize("scaling", ["unit", "standardize"])
