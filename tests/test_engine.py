@@ -202,7 +202,7 @@ def assert_identical(one: list[np.ndarray], other: list[np.ndarray]) -> None:
 NOISY = {"regularizer": {"kind": "dropout", "rate": 0.3}, "normalization": "batch_norm", "optimizer": "nadam"}
 
 
-@pytest.mark.parametrize("compiler", ["graph", "xla"])
+@pytest.mark.parametrize("compiler", ["graph", pytest.param("xla", marks=pytest.mark.slow)])
 def test_cutting_an_epoch_into_chunks_changes_nothing(compiler: Compiler, data: Data) -> None:
     whole, cut = (engine_of(experiment_of(**NOISY), data, compiler) for _ in range(2))
     expected = whole.train(ORDER, RATES, None, 1, first_step=10, start=0, stop=5)
@@ -211,7 +211,7 @@ def test_cutting_an_epoch_into_chunks_changes_nothing(compiler: Compiler, data: 
     assert_identical(everything_in(cut), everything_in(whole))
 
 
-@pytest.mark.parametrize("compiler", ["graph", "xla"])
+@pytest.mark.parametrize("compiler", ["graph", pytest.param("xla", marks=pytest.mark.slow)])
 def test_a_reused_epoch_equals_a_fresh_one(compiler: Compiler, data: Data) -> None:
     experiment = experiment_of(**NOISY)
     reused, fresh = engine_of(experiment, data, compiler, seed=3), engine_of(experiment, data, compiler, seed=4)

@@ -222,6 +222,7 @@ assert not any(name.startswith("dtrain") for name in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_saved_models_reload_in_plain_keras_with_equal_predictions(tmp_path: Path) -> None:
     models = [*(model_of(**written) for written in SAVED.values()), model_of_every_activation()]
     for scalar in (layer for model in models for layer in model.layers if isinstance(layer, TrainedScalar)):

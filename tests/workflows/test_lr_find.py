@@ -231,6 +231,7 @@ def test_adafactor_beyond_its_end_is_warned_of(tmp_path: Path) -> None:
     assert listener.warnings[-1] == "rates of adafactor above 0.1 draw the weights anew: leave out --max 10"
 
 
+@pytest.mark.slow
 def test_ftrl_is_searched_by_brief_trainings_each_at_one_rate(tmp_path: Path) -> None:
     ftrl = small(optimizer="ftrl")
     report = lr_find(ftrl, replace(SEARCH, minimum=1e-4, iterations=300), RunOptions(tmp_path), Listener())

@@ -329,6 +329,7 @@ def test_a_run_that_stopped_early_is_not_made_longer(tmp_path: Path) -> None:
     assert "stopped early after epoch 2" in refused(ResumeError, folder, epochs=9)
 
 
+@pytest.mark.slow
 def test_seeds_go_on_where_they_were(tmp_path: Path) -> None:
     class Second(Interrupter):
         def on_progress(self, step: int, total_steps: int) -> None:
