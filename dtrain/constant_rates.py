@@ -10,7 +10,7 @@ from dtrain.rate_rules import FloatArray, readings
 from dtrain.rate_suggestion import DIVERGES, SMALLEST_FALL, Curve, Suggestion, agreement, spread
 
 RATES_PER_DECADE = 2
-SHARE = 1 / 3
+SHARE = 2 / 3
 """Steps at each rate, as a share of those of a sweep."""
 READ = 0.2
 """The loss of a training is the geometric mean over this share of its steps, the last ones."""

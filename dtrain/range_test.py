@@ -32,9 +32,11 @@ def record_losses(
         on_progress: Told the steps taken so far and the steps planned.
 
     Returns:
-        The loss of each batch, up to a divergence: without the first step where anything is not finite, or to the end
-        of the chunk in which the smoothed loss became a multiple of its best [steps or fewer].
+        The loss of each batch, up to a divergence: without the first step where anything is not finite, or, where the
+        rates rise, to the end of the chunk in which the smoothed loss became a multiple of its best [steps or fewer].
     """
+    # at one rate a training may recover from its first steps
+    rising = rates[-1] > rates[0]
     every = max(CHUNK_STEPS, -(-len(rates) // LOOKS))
     losses, looked = np.empty(len(rates)), 0
     for taken, measured, finite in _train(engine, seed, rates, momentum, every):
@@ -42,7 +44,7 @@ def record_losses(
         taken += len(measured)
         if not finite.all():
             return losses[: taken - len(measured) + int(finite.argmin())]
-        if taken - looked >= every:
+        if rising and taken - looked >= every:
             looked = taken
             smoothed = smooth(losses[:taken], len(rates), pool_size(engine.batch_size))
             if divergence_step(smoothed) is not None:

@@ -56,8 +56,14 @@ def test_a_divergence_ends_the_test_within_a_chunk() -> None:
     assert 120 < len(record(engine)) <= 170
 
 
+def test_at_one_rate_a_training_may_recover_from_its_first_steps() -> None:
+    losses = np.where((np.arange(300) > 2) & (np.arange(300) < 60), 50.0, FALLING)
+    np.testing.assert_array_equal(record(Recording(loss=losses), np.full(300, 0.1)), losses)
+
+
 def test_losses_are_smoothed_a_few_times_however_short_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
     monkeypatch.setattr("dtrain.range_test.divergence_step", lambda smoothed: looks.append(len(smoothed)))
-    record(Recording(loss=np.ones(3000), penalty=np.zeros(3000), gradient_norm=np.ones(3000)), np.ones(3000))
-    assert len(looks) <= 20
+    long = Recording(loss=np.ones(3000), penalty=np.zeros(3000), gradient_norm=np.ones(3000))
+    record(long, np.geomspace(1e-6, 10, 3000))
+    assert 10 <= len(looks) <= 20
