@@ -85,6 +85,10 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
                 return RunFolder(path)
             if os.path.isfile(path / TRANSFER):
                 raise _several_arms(path, run)
+            if os.path.isfile(path / STATUS):
+                found = next(one for one in WITHOUT_MODEL if os.path.exists(path / one))
+                message = f"got {run!r}, which holds no model; expected a run"
+                raise UsageError(message, where="run", hint=f"what was found is in {path / found}")
     names = [known.path.name for known in list_runs(runs_dir)]
     if not names:
         raise UsageError("got no runs; expected at least one", where=str(runs_dir), hint="make one: `dtrain run`")

@@ -100,7 +100,7 @@ class Session:
                 evaluations = self._evaluate(evaluator)
             with self._phase("save", "saving"):
                 self._save(experiment, folder, evaluations["test"])
-            self._warn_of_failure(evaluations["validation"])
+            self._warn_of_failure(evaluations["train"], evaluations["validation"])
             found = self._result(experiment, folder, history, evaluations)
             result = replace(found, departures=circumstances.departures)
             self._write_summary(folder, result)
@@ -232,10 +232,10 @@ class Session:
         splits = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
         return {name: evaluator.evaluate(split) for name, split in splits.items()}
 
-    def _warn_of_failure(self, validation: Evaluation) -> None:
+    def _warn_of_failure(self, train: Evaluation, validation: Evaluation) -> None:
         from dtrain.evaluation import failure_of
 
-        if failure := failure_of(validation):
+        if failure := failure_of(train, validation):
             self._observer.on_warning(failure)
 
     def _result(

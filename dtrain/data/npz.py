@@ -104,7 +104,8 @@ def _read_header(where: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, 
             hint="a pickle can run any code: convert with array.astype('uint8') and save again",
         )
     if dtype.kind not in "buif":
-        raise DataError(f"got elements of type {dtype}; expected numbers", where=where)
+        hint = "number the classes: np.unique(labels, return_inverse=True)[1]" if dtype.kind in "US" else ""
+        raise DataError(f"got elements of type {dtype}; expected numbers", where=where, hint=hint)
     if not shape:
         raise DataError("got a single number; expected an array with one item an image", where=where)
     return shape, by_columns, dtype

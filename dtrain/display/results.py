@@ -39,7 +39,8 @@ def describe_run(result: RunResult) -> Parts:
     yield from _describe_result(result)
     if "keras" in result.saved:
         yield next_step(f"dtrain evaluate {reference(result.folder)}", "what it gets wrong")
-    yield next_step(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
+    if not result.departures:
+        yield next_step(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
 
 
 def describe_seeds(result: SeedsResult) -> Parts:

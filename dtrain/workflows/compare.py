@@ -144,6 +144,8 @@ def _check_two(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> None:
         reasons = ", ".join(f"{one.run} {one.reason}" for one in left_out)
         message = f"got {found} to compare, because {reasons}; expected two experiments with completed runs"
         hint = "wait until they have ended, go on with them by `dtrain resume RUN`, or train again"
+        if all(one.state == "diverged" for one in left_out):
+            hint = "train again with a change, such as a lower optimizer.learning_rate"
         raise RunConflictError(message, where=WHERE, hint=hint)
     seeds = len(groups[0].runs)
     what = f"{seeds} runs of one experiment, which differ only in their seed" if seeds > 1 else "one run"
@@ -237,8 +239,9 @@ def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str
         found.append(f"{' and '.join(unknown)}: nobody recorded the arm and the base, so look up what they are")
     single = [group.name for group in groups if len(group.runs) == 1]
     if single:
-        named = " and ".join(single) if len(single) < 3 else f"{len(single)} of the experiments"
-        found.append(f"no significance with one seed: of {named} there is no more, and another seed may turn it round")
+        named = " and ".join(single) if len(single) < 3 else f"{len(single)} experiments"
+        have = "has one seed" if len(single) == 1 else "have one seed each"
+        found.append(f"{named} {have}, which shows no significance: another seed may turn it round")
     return tuple(found)
 
 

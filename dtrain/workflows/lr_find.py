@@ -112,7 +112,7 @@ def lr_find(
             report = _verified(report, session, experiment, observer)
             _publish(report, curves, experiment, folder)
         if report.suggestion is not None and write is not None:
-            _write_experiment(with_rate(session.resolved(experiment), report.suggestion), write)
+            _write_experiment(with_rate(experiment, report.suggestion), write)
             report = replace(report, written=write)
         elif write is not None:
             observer.on_warning(f"{write} was not written: there is no suggestion to write")

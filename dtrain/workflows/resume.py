@@ -146,6 +146,9 @@ class _Work:
         _refuse_futile(start, now, target, folder)
         if start:
             self.observer.on_phase(f"going on from step {start.state.step:,}")
+        if target != now and target.schedule.best_at_end and target.training.schedule_epochs is not None:
+            held = f"{target.schedule.kind} holds its last rate, the lowest, in the epochs that are added"
+            self.observer.on_warning(f"{held}: they change little; --schedule replan trains on at higher rates")
         with can_be_resumed(folder, self.options), true_status(folder):
             remove_leftovers(folder.path)
             remove_leftovers(folder.checkpoints_path)
@@ -176,7 +179,8 @@ class _Work:
             hint = "--allow-drift goes on all the same; the result is then not that of a run that never stopped"
             raise ResumeError(f"cannot be gone on with exactly: {'; '.join(drifts)}", where=str(folder.path), hint=hint)
         if target != now and target.schedule.best_at_end and target.training.schedule_epochs is None:
-            drifts.append(f"{target.schedule.kind} is planned over {target.training.epochs} epochs, was over fewer")
+            planned, was = target.training.epochs, now.training.scheduled_epochs
+            drifts.append(f"{target.schedule.kind} is planned over {planned} epochs, was over {was}")
         step = found.state.step
         return replace(
             after,
@@ -245,7 +249,10 @@ def _longer(now: Experiment, request: ResumeRequest, *, completed: bool) -> Expe
     if now.schedule.best_at_end:
         if request.schedule is None and scheduled is None:
             message = f"is missing; {kind} was planned over {training.epochs} epochs"
-            hint = "hold keeps its last rate in the epochs that are added; replan spreads it over all of them from here"
+            hint = (
+                "hold keeps its last rate, the lowest, in the epochs that are added; replan jumps to where a "
+                "training of so many epochs would be"
+            )
             raise UsageError(message, where="--schedule", hint=hint)
         if request.schedule:
             scheduled = training.scheduled_epochs if request.schedule == "hold" else None
@@ -253,6 +260,10 @@ def _longer(now: Experiment, request: ResumeRequest, *, completed: bool) -> Expe
         message = f"got {request.schedule!r}; {kind} does not depend on how long the training is"
         raise UsageError(message, where="--schedule", hint="leave --schedule out")
     changes = [f"training.epochs={request.epochs}", f"training.schedule_epochs={scheduled or 'null'}"]
+    stopping = training.early_stopping
+    if now.schedule.best_at_end and stopping and stopping.patience == training.epochs:
+        # nobody asks for a patience of the whole training: it was filled in, and is again
+        changes.append(f"training.early_stopping.patience={request.epochs}")
     return parse_experiment(dump_experiment(now), "--epochs", changes)
 
 

@@ -111,8 +111,8 @@ def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
 
 def test_a_search_is_no_run_to_evaluate(found: RateReport) -> None:
     assert list_runs(found.folder.parent) == []
-    for name in (None, found.folder.name):
-        with pytest.raises(UsageError, match="got no runs"):
+    for name, said in ((None, "got no runs"), (found.folder.name, "holds no model; expected a run")):
+        with pytest.raises(UsageError, match=said):
             find_run(found.folder.parent, name)
 
 

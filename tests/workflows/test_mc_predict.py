@@ -68,7 +68,7 @@ def test_results_have_a_folder_of_their_own_and_the_run_stays_as_it_is(
     ]
     assert digests(runs / "dropping") == before
     assert {one.path.name for one in list_runs(runs)} == {"dropping", "plain"}
-    with pytest.raises(UsageError, match="expected the name or path of a run"):
+    with pytest.raises(UsageError, match="which holds no model; expected a run"):
         find_run(runs, "dropping-mc-predict-1")
 
 

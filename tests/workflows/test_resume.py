@@ -297,7 +297,10 @@ def test_a_schedule_over_the_whole_training_is_held_or_planned_anew(cut: Path) -
     np.testing.assert_array_equal(rates[0][:14], rates[1][:14])
     assert rates[0][14] > 1.5 * rates[1][14]
     assert set(rates[1][20:]) == {rates[1][19]}
-    assert "one_cycle is planned over 4 epochs" in replanned.departures[0]
+    assert "one_cycle is planned over 4 epochs, was over 2" in replanned.departures[0]
+    for one in (replanned, held):
+        stopping = load_experiment(one.folder / "config.yaml").training.early_stopping
+        assert stopping and stopping.patience == 4, "as long as the training, as it was filled in"
     assert held.departures == ()
     again = run(load_experiment(held.folder / "config.yaml"), RunOptions(cut.parent, "again"), Listener())
     assert_equal_runs(again.folder, held.folder)
