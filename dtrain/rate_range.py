@@ -59,7 +59,16 @@ class RateRange:
         return np.geomspace(self.minimum, self.highest, self.iterations or ITERATIONS)
 
     def planned(self, experiment: Experiment) -> RateRange:
-        """Returns the range with its end and the number of steps settled."""
-        maximum = self.maximum or experiment.optimizer.highest_rate or MAXIMUM
+        """Returns the range with its end and the number of steps settled.
+
+        Raises:
+            UsageError: It begins where a search with this optimizer had better end.
+        """
+        end = experiment.optimizer.highest_rate
+        if self.maximum is None and end is not None and self.minimum >= end:
+            ending = f"{end:g}, where a search with {experiment.optimizer.kind} ends"
+            message = f"got {self.minimum:g}; expected less than {ending}"
+            raise UsageError(message, where="--min", hint="leave it out, or give a --max above it")
+        maximum = self.maximum or end or MAXIMUM
         iterations = self.iterations or ITERATIONS * pool_size(experiment.training.batch_size)
         return replace(self, maximum=maximum, iterations=iterations)

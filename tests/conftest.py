@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -13,7 +15,19 @@ import pytest
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
+from dtrain.signals import WATCHED
 from dtrain.spec import Dataset
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_signals() -> Iterator[None]:
+    """A suite started in the background ignores Ctrl-C, and under nohup a closed terminal, which its tests send."""
+    ignored = [number for number in WATCHED if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")

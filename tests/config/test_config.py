@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from dtrain.config import MAXIMUM_PROBLEMS, dump_experiment, load_experiment, pa
 from dtrain.errors import ConfigError, Problem
 from dtrain.spec import Experiment
 from dtrain.techniques.optimizers import Adam
+from tests.peak_memory import peak_memory
 
 
 @pytest.fixture
@@ -247,11 +247,11 @@ def test_row_21_large_file_is_refused_unread(folder: Path) -> None:
     size = 100 * 2**20
     with open("exp.yaml", "wb") as file:
         file.truncate(size)
-    tracemalloc.start()
-    with pytest.raises(ConfigError, match=f"got at least {size:,} bytes; expected at most 262,144"):
-        load_experiment(Path("exp.yaml"))
-    assert tracemalloc.get_traced_memory()[1] < size / 50
-    tracemalloc.stop()
+    refused = pytest.raises(ConfigError, match=f"got at least {size:,} bytes; expected at most 262,144")
+    with peak_memory() as peak:
+        with refused:
+            load_experiment(Path("exp.yaml"))
+        assert peak() < size / 50
 
 
 def test_row_22_tag_runs_nothing(folder: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from dtrain.data.scaling import DEVIATION_FLOOR, fit_scaling
 from dtrain.data.sources import load_images
 from dtrain.errors import DataError
+from tests.peak_memory import peak_memory
 
 RANDOM = np.random.default_rng(0)
 BYTES = RANDOM.integers(0, 256, (2_500, 5, 4)).astype("u1")
@@ -67,11 +66,9 @@ def test_no_test_pixel_lands_far_outside(name: str) -> None:
 
 def test_the_training_images_are_never_copied_whole() -> None:
     images = np.tile(BYTES, (40, 2, 2))
-    tracemalloc.start()
-    fit_scaling("standardize", images)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < images.nbytes / 2
+    with peak_memory() as peak:
+        fit_scaling("standardize", images)
+        assert peak() < images.nbytes / 2
 
 
 @pytest.mark.parametrize("kind", ["unit", "standardize"])

@@ -164,6 +164,10 @@ def test_three_batches_are_gone_round_again(tmp_path: Path) -> None:
         (["--max", "1e300"], "both from 1e-12 to 1e+06"),
         (["--min", "1e-300"], "both from 1e-12 to 1e+06"),
         (["--iterations", "2"], "--iterations: got 2; expected 50 to 10,000"),
+        (
+            ["optimizer=adafactor", "--min", "0.2"],
+            "--min: got 0.2; expected less than 0.1, where a search",
+        ),
         (["seed=4294967295"], "--seeds: got 3 seeds from 4294967295; expected none above 4294967295"),
         (["--seeds", "0"], "--seeds: got 0; expected at least 1"),
     ],
