@@ -1,36 +1,43 @@
-"""What the README promises of faults has a test of its number."""
+"""The README is short, leads to every page, and its table of commands is complete."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from dtrain.bases.architecture import LAYERS
-from dtrain.cli import app
+import pytest
 
-TESTS = Path(__file__).parent
-README = (TESTS.parent / "README.md").read_text()
+from dtrain.power import seeds_needed
+from dtrain.significance import Difference
+from tests.command_line import COMMANDS
+from tests.pages import PAGES, README, links, section
+
+LONGEST = 12_000
 
 
-def test_every_fault_survived_has_a_test_with_the_number_of_its_row() -> None:
-    table = README.partition("## Interrupted, and going on")[2].partition("\n## ")[0]
-    promised = {
-        int(number) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for number in row.split(",")
-    }
-    names = "\n".join(path.read_text() for path in TESTS.rglob("test_*.py"))
-    tested = re.findall(r"def test_rows?_((?:\d+_|and_)+)", names)
-    assert len(promised) > 20
-    assert promised <= {int(number) for name in tested for number in re.findall(r"\d+", name)}
+def test_it_is_short() -> None:
+    assert len(README.read_bytes()) <= LONGEST
+
+
+def test_it_leads_to_every_page() -> None:
+    led_to = {(README.parent / link.partition("#")[0]).resolve() for link in links(README)}
+    assert set(PAGES) - {README} <= led_to
 
 
 def test_every_command_is_in_the_table_of_commands() -> None:
-    groups = (group.typer_instance for group in app.registered_groups)
-    names = {command.name for group in groups if group for command in group.registered_commands}
-    assert names == set(re.findall(r"^\| `dtrain ([\w-]+)", README, re.MULTILINE))
+    assert set(COMMANDS) == set(re.findall(r"^\| `dtrain ([\w-]+)", section(README, "Commands"), re.MULTILINE))
 
 
-def test_the_safe_layers_that_a_refusal_points_to_are_all_there_and_no_others() -> None:
-    section = README.partition("## Reusing a trained network")[2].partition("\n## ")[0]
-    sentence = re.search(r"The layers of a base may be (.*?), in a `Sequential`", section, re.DOTALL)
-    assert sentence
-    assert sorted(re.findall(r"`(\w+)`", sentence[1])) == sorted(LAYERS)
+@pytest.mark.parametrize(
+    ("words", "spreads"),
+    [
+        (r"as large as the spread of the differences over seeds takes (\d+) seeds", 1),
+        (r"twice as large (\d+)", 2),
+        (r"half as large (\d+)", 0.5),
+        (r"(\d+) seeds for one point", 1 / 0.66),
+        (r"(\d+) for half a point", 0.5 / 0.66),
+    ],
+)
+def test_the_seeds_that_it_counts_are_those_that_a_verdict_would_ask_for(words: str, spreads: float) -> None:
+    said = re.search(words, " ".join(section(README, "How many seeds?").split()))
+    difference = Difference(spreads, None, True, 1.0, None, 1.0, 1, True, 1.0, "t")
+    assert said and int(said[1]) == seeds_needed(difference, seeds=1)

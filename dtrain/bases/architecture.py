@@ -162,7 +162,7 @@ def _refuse_foreign(objects: Iterable[tuple[str, str, Plain]], names: Set[str], 
         if not known or not own or not (registered is None or registered == kind):
             shown = f"{registered} ({kind})" if known else str(kind)
             message = f"layer {owner!r} needs {shown[:80]!r}, which is not on the list of safe layers ({place})"
-            hint = "nothing of it was loaded; README lists them under Reusing a trained network"
+            hint = "nothing of it was loaded; docs/transfer.md lists them under Layers of a base"
             problems.append(Problem(message, str(path), hint))
     if problems:
         raise ModelFileError(problems[:MOST_REPORTED])

@@ -1,4 +1,4 @@
-"""Makes the README's pictures from real commands in a real terminal: python -m tests.benchmarks.pictures"""
+"""Makes the pictures of README and docs from the commands themselves: python -m tests.benchmarks.pictures"""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-ROOT = Path(__file__).parents[2]
-PICTURES = Path(__file__).parent / "pictures"
+from tests.pages import README, ROOT, commands, section
+
+PICTURES = ROOT / "docs" / "pictures"
 COLUMNS = 100
 SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>.{unique_id}-matrix {{ font-family: monospace; font-size: {char_height}px; line-height: {line_height}px; }}
@@ -39,6 +40,10 @@ def main() -> None:
         _run(work, "run", "configs/quickstart.yaml", "--name", "quickstart", "--quiet")
         _draw(work, "run", "show", "quickstart")
         shutil.copy(work / "runs" / "quickstart" / "curves.png", PICTURES / "curves.png")
+        for command in commands(section(README, "Does a technique help?")):
+            if command.is_complete:
+                _run(work, *command.words)
+        shutil.copy(work / "difference.png", PICTURES / "difference.png")
 
 
 def _run(work: Path, *arguments: str) -> None:

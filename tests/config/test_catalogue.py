@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,12 +59,3 @@ def test_families_that_share_a_kinds_name_do_not_share_its_advice() -> None:
 
 def test_the_lines_to_copy_follow_the_advice_where_anything_can() -> None:
     assert found("regularizer", "alpha_dropout").yaml.endswith("activation: {kind: selu}")
-
-
-@pytest.mark.parametrize("family", families())
-def test_the_table_of_the_readme_names_every_kind(family: str) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (row,) = re.findall(rf"^\| `{family}` \| (.*) \|$", readme, re.MULTILINE)
-    kinds = {kind for kind, key in every_kind() if key == family}
-    fields = {field.name for kind in catalogue(family).kinds for field in kind.fields}
-    assert kinds <= set(re.findall(r"`(\w+)`", row)) <= kinds | fields

@@ -19,11 +19,11 @@ from dtrain.config.template import template
 from dtrain.config.yaml_writer import write_line
 from dtrain.errors import ConfigError
 from dtrain.spec import Experiment
+from tests.pages import PAGES, blocks
 from tests.test_configs import CONFIGS
 
 SCHEMA = editor_schema()
 VALIDATOR = Draft7Validator(SCHEMA)
-README = Path(__file__).parents[2] / "README.md"
 
 
 def accepts(text: str) -> bool:
@@ -48,10 +48,12 @@ def test_every_config_is_accepted(path: Path) -> None:
     assert accepts(text)
 
 
-def test_the_template_and_the_example_of_the_readme_are_accepted() -> None:
+def test_the_template_and_the_examples_of_the_docs_are_accepted() -> None:
     assert accepts(template("experiment.yaml", "schema.json"))
-    example = README.read_text().partition("```yaml\n")[2].partition("```")[0]
-    assert accepts(example.replace("1e-4", "0.0001"))
+    examples = [text for page in PAGES for text in blocks(page, "yaml")]
+    assert examples
+    for text in examples:
+        assert accepts(text.replace("1e-4", "0.0001"))
 
 
 @pytest.mark.parametrize(
