@@ -132,14 +132,13 @@ def compare(plain: Array, mc: Array, labels: Array, seed: int = 0) -> Comparison
         labels: int [images].
         seed: Seeds the choice of images in the bootstrap, the same for both.
     """
-    both = np.concatenate([_columns(plain, labels), _columns(mc, labels)], axis=1)
-    drawn = _resampled_means(both, seed).reshape(RESAMPLES, 2, -1)
-    observed = both.mean(axis=0).reshape(2, -1)
+    plain_columns, mc_columns = _columns(plain, labels), _columns(mc, labels)
+    # differences have columns of their own: those of equal predictions are 0, in whatever order a processor adds up
+    columns = np.concatenate([plain_columns, mc_columns, mc_columns - plain_columns], axis=1)
+    drawn = _resampled_means(columns, seed).reshape(RESAMPLES, 3, -1)
+    observed = columns.mean(axis=0).reshape(3, -1)
     values, resampled = observed[:, :3], drawn[..., :3]
-    accuracy, log_loss, brier = (
-        _estimate(float(values[1, one] - values[0, one]), resampled[:, 1, one] - resampled[:, 0, one], -np.inf)
-        for one in range(3)
-    )
+    accuracy, log_loss, brier = (_estimate(float(values[2, one]), resampled[:, 2, one], -np.inf) for one in range(3))
     *errors, error = _calibration_errors(observed[:, 3:], drawn[..., 3:])
     return Comparison(
         _quality(plain, labels, values[0], resampled[:, 0], errors[0]),
@@ -181,18 +180,18 @@ def _calibration_errors(gaps: FloatArray, resampled: FloatArray) -> tuple[Estima
     the truth. The difference is off by no more than both together, nor by more than the predictions are apart.
 
     Args:
-        gaps: Of each bin, in the mean over the images [2, bins].
-        resampled: The same of images drawn with replacement [resamples, 2, bins].
+        gaps: Of each bin, in the mean over the images, of both and their difference [3, bins].
+        resampled: The same of images drawn with replacement [resamples, 3, bins].
     """
     values, chance = np.abs(gaps).sum(axis=-1), resampled - gaps
     lifted, drawn = np.abs(chance).sum(axis=-1), np.abs(resampled).sum(axis=-1)
     short = drawn.mean(axis=0) - drawn
-    apart = 2 * np.abs(gaps[1] - gaps[0]).sum() + np.abs(chance[:, 1] - chance[:, 0]).sum(axis=-1)
+    apart = 2 * values[2] + lifted[:, 2]
     down, up = (np.minimum(lifted[:, one] + short[:, 1 - one], apart) for one in (1, 0))
     return (
         _within(values[0], lifted[:, 0], short[:, 0], 0.0),
         _within(values[1], lifted[:, 1], short[:, 1], 0.0),
-        _within(values[1] - values[0], down, up, -np.inf),
+        _within((np.abs(gaps[0] + gaps[2]) - np.abs(gaps[0])).sum(), down, up, -np.inf),
     )
 
 

@@ -74,7 +74,13 @@ def test_intervals_of_means_are_those_of_the_central_limit_theorem() -> None:
     assert width(found.plain.brier_score) == pytest.approx(2 * 1.96 * error, rel=0.1)
     paired = (brier_scores(BLURRED, LABELS) - scores).std(ddof=1) / np.sqrt(len(scores))
     assert width(found.brier_score) == pytest.approx(2 * 1.96 * paired, rel=0.1)
-    assert found.accuracy.value == found.mc.accuracy.value - found.plain.accuracy.value
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "log_loss", "brier_score", "calibration_error"])
+def test_differences_are_those_of_the_two_models(measure: str) -> None:
+    found = compare(PLAIN, BLURRED, LABELS)
+    difference = getattr(found.mc, measure).value - getattr(found.plain, measure).value
+    assert getattr(found, measure).value == pytest.approx(difference)
 
 
 def test_a_model_compared_with_itself_does_not_differ() -> None:
