@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from dtrain.cli import app
 from dtrain.cli.arguments import split_configuration
-from dtrain.config import load_experiment
+from dtrain.experiment.config.loading import load_experiment
 
 _DTRAIN = typer.main.get_command(app)
 assert isinstance(_DTRAIN, TyperGroup)

@@ -15,8 +15,8 @@ import pytest
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
-from dtrain.signals import WATCHED
-from dtrain.spec import Dataset
+from dtrain.experiment.spec import Dataset
+from dtrain.ground.signals import WATCHED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,3 +40,9 @@ def image_set() -> ImageSet:
 def data(image_set: ImageSet) -> Data:
     """70 training images: at batch size 16 four whole batches and a partial one."""
     return prepare(Dataset(name="fashion_mnist_sample", train_limit=70), image_set)
+
+
+@pytest.fixture
+def hasty_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes files without waiting for the disk: tests that make up many runs need not survive a loss of power."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)

@@ -12,60 +12,26 @@ import dtrain
 ROOT = Path(dtrain.__file__).parent
 FROM_DOOR_TO_CELLAR = [
     "__main__",
+    "monte_carlo_layers",
     "cli",
-    "completion",
-    "endings",
     "display",
     "workflows",
-    "session",
-    "recording",
-    "device_problems",
-    "range_test",
-    "run_interface",
-    "ownership",
-    "plots",
-    "arms",
-    "surgery",
-    "sampling",
+    "studies",
     "monte_carlo",
-    "calibration",
-    "training",
-    "checkpoints",
-    "training_state",
-    "signals",
-    "rate_trials",
-    "constant_rates",
-    "rate_suggestion",
-    "rate_range",
-    "rate_rules",
-    "bases",
+    "trials",
+    "reuse",
+    "plots",
+    "rates",
     "runs",
-    "run_folder",
-    "run_names",
-    "storage",
-    "evaluation",
     "engine",
-    "losses",
-    "model",
-    "backend",
     "data",
-    "config",
-    "advice",
-    "spec",
-    "staging",
-    "techniques",
-    "keras_objects",
-    "monte_carlo_layers",
-    "uncertainty",
-    "comparison",
-    "power",
-    "significance",
+    "experiment",
     "statistics",
-    "errors",
-    "quoting",
+    "layers",
+    "ground",
     "__init__",
 ]
-ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli", "endings"}, "yaml": {"config"}}
+ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli"}, "yaml": {"experiment"}}
 MODULES = sorted(ROOT.rglob("*.py"))
 
 
@@ -74,16 +40,9 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Every module that a file imports when it runs, in functions too; not what type checkers alone see."""
-    tree = ast.parse(path.read_text())
-    skipped: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            skipped.update(ast.walk(node))
+    """Every module that a file imports, in functions and for type checkers too."""
     found: set[str] = set()
-    for node in ast.walk(tree):
-        if node in skipped:
-            continue
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == "dtrain":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.config import load_experiment, parse_experiment
-from dtrain.workflows.transfer_source import TASK_B
+from dtrain.experiment.config.loading import load_experiment, parse_experiment
+from dtrain.studies.transfer_source import TASK_B
 from tests.benchmarks.stories import COMMAND
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

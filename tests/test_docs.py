@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
-from dtrain import errors
-from dtrain.bases.architecture import LAYERS
-from dtrain.config import parse_experiment
-from dtrain.config.catalogue import catalogue
-from dtrain.config.schema import every_kind, families
-from dtrain.config.template import template
-from dtrain.errors import DtrainError
-from dtrain.signals import WATCHED
-from dtrain.staging import Transfer
+from dtrain.experiment.config.catalogue import catalogue
+from dtrain.experiment.config.loading import parse_experiment
+from dtrain.experiment.config.schema import every_kind, families
+from dtrain.experiment.config.template import template
+from dtrain.experiment.transfer import Transfer
+from dtrain.ground import errors
+from dtrain.ground.errors import DtrainError
+from dtrain.ground.signals import WATCHED
+from dtrain.reuse.architecture import LAYERS
 from tests.command_line import OPTIONS, check, options_of
 from tests.pages import PAGES, ROOT, anchors, blocks, commands, links, section
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from dtrain.cli import main
-from dtrain.run_folder import RunFolder
-from dtrain.run_interface import RunOptions
-from dtrain.spec import Experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.runs.folder import RunFolder
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.resume import ResumeRequest, resume
 from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.show import RunReport, show
@@ -45,11 +45,11 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 }
 CHILD = """
 import os, pathlib, shutil, signal, sys, time
-import dtrain.checkpoints, dtrain.engine, dtrain.recording, dtrain.run_folder, dtrain.session, dtrain.storage
-import dtrain.training
+import dtrain.engine.epoch, dtrain.engine.training, dtrain.ground.files, dtrain.runs.checkpoints, dtrain.runs.folder
+import dtrain.trials.recording, dtrain.trials.workshop
 
-dtrain.recording.CHECKPOINT_SECONDS = 0.0
-dtrain.training.CHUNK_STEPS = 20
+dtrain.trials.recording.CHECKPOINT_SECONDS = 0.0
+dtrain.engine.training.CHUNK_STEPS = 20
 
 
 def dies(owner, name, call):
@@ -70,17 +70,17 @@ from dtrain.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 POINTS = {
-    "before the first step": "dies(dtrain.engine.Engine, 'train', 1)",
-    "in the middle of an epoch": "dies(dtrain.engine.Engine, 'train', 6)",
-    "between an epoch and its line of metrics": "dies(dtrain.recording.Recorder, 'on_epoch', 3)",
-    "between a line of metrics and its checkpoint": "dies(dtrain.recording, 'save', 8)",
-    "while a checkpoint is being written": "dies(dtrain.checkpoints, 'to_json', 9)",
+    "before the first step": "dies(dtrain.engine.epoch.Engine, 'train', 1)",
+    "in the middle of an epoch": "dies(dtrain.engine.epoch.Engine, 'train', 6)",
+    "between an epoch and its line of metrics": "dies(dtrain.trials.recording.Recorder, 'on_epoch', 3)",
+    "between a line of metrics and its checkpoint": "dies(dtrain.trials.recording, 'save', 8)",
+    "while a checkpoint is being written": "dies(dtrain.runs.checkpoints, 'to_json', 9)",
     "before a checkpoint gets its name": "dies(pathlib.Path, 'rename', 5)",
-    "before an old checkpoint goes": "dies(dtrain.checkpoints.shutil, 'rmtree', 4)",
-    "between a checkpoint and its line of durations": "dies(dtrain.run_folder.RunFolder, 'append_timing', 4)",
-    "before the last evaluation": "dies(dtrain.session.Session, '_evaluate', 1)",
-    "while the model is being saved": "dies(dtrain.session, 'replace_file', 1)",
-    "before the summary": "dies(dtrain.run_folder.RunFolder, 'write_summary', 1)",
+    "before an old checkpoint goes": "dies(dtrain.runs.checkpoints.shutil, 'rmtree', 4)",
+    "between a checkpoint and its line of durations": "dies(dtrain.runs.folder.RunFolder, 'append_timing', 4)",
+    "before the last evaluation": "dies(dtrain.trials.workshop.Session, '_evaluate', 1)",
+    "while the model is being saved": "dies(dtrain.trials.workshop, 'replace_file', 1)",
+    "before the summary": "dies(dtrain.runs.folder.RunFolder, 'write_summary', 1)",
 }
 
 
@@ -196,7 +196,7 @@ def test_rows_63_65_a_signal_leaves_a_checkpoint_of_its_border(
     number: int, code: int, references: Callable[[str], Path], tmp_path: Path
 ) -> None:
     reference = references("dropout and batch norm")
-    with child(reference, tmp_path, "dtrain.recording.CHECKPOINT_SECONDS = 1e9") as process:
+    with child(reference, tmp_path, "dtrain.trials.recording.CHECKPOINT_SECONDS = 1e9") as process:
         wait_until(lambda: lines(tmp_path / "cut" / "metrics.jsonl") > 2, process)
         process.send_signal(number)
         _, said = process.communicate()
@@ -212,7 +212,7 @@ def wait(self, *arguments):
     while True:
         time.sleep(0.01)
 
-dtrain.training.Trainer._validate = wait
+dtrain.engine.training.Trainer._validate = wait
 """
 """An epoch that never comes to a border."""
 

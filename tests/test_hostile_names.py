@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dtrain.cli import main
-from dtrain.config import dump_experiment
-from dtrain.run_folder import RunFolder
-from dtrain.runs import create_run
-from dtrain.spec import Experiment
+from dtrain.experiment.config.loading import dump_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.runs.catalogue import create_run
+from dtrain.runs.folder import RunFolder
 
 HOSTILE = "[red]\x1b[31m\nerror: forged"
 HARMLESS = "[red]\\x1b[31m\\nerror: forged"

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from dtrain.power import seeds_needed
-from dtrain.significance import Difference
+from dtrain.statistics.power import seeds_needed
+from dtrain.statistics.significance import Difference
 from tests.command_line import COMMANDS
 from tests.pages import PAGES, README, links, section
 

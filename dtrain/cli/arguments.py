@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dtrain.completion import complete_configuration, complete_run
+from dtrain.cli.completion import complete_configuration, complete_run
 
 Configuration = Annotated[
     list[str] | None,

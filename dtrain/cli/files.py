@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from dtrain.cli.arguments import Configuration, DataDir, Json, Quiet, Strict, split_configuration
-from dtrain.completion import complete_family
-from dtrain.errors import UsageError
+from dtrain.cli.completion import complete_family
+from dtrain.ground.errors import UsageError
 
 commands = typer.Typer()
 

@@ -18,8 +18,8 @@ def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Jso
     from dtrain.display.console import publish
     from dtrain.display.results import describe_run_report, describe_seeds_report
     from dtrain.display.transfer import describe_transfer
+    from dtrain.studies.transfer_report import read_report
     from dtrain.workflows.show import RunReport, show
-    from dtrain.workflows.transfer_report import read_report
 
     transferred = read_report(runs_dir, run)
     if transferred is not None:
@@ -107,9 +107,9 @@ def mc_predict_command(
     with progress(quiet=quiet) as observer:
         observer.on_phase("looking for the model")
         from dtrain.display.uncertainty import describe_mc
-        from dtrain.run_interface import RunOptions
+        from dtrain.monte_carlo.source import Request
+        from dtrain.trials.request import RunOptions
         from dtrain.workflows.mc_predict import mc_predict
-        from dtrain.workflows.stochastic_source import Request
 
         request = Request(
             target,

@@ -19,11 +19,10 @@ from dtrain.cli.arguments import (
     split_configuration,
     stem_of,
 )
-from dtrain.errors import PartialFailure
+from dtrain.ground.errors import PartialFailure
 
 if TYPE_CHECKING:
-    from dtrain.run_interface import RunResult
-    from dtrain.workflows.run import SeedsResult
+    from dtrain.runs.results import RunResult, SeedsResult
 
 commands = typer.Typer()
 
@@ -46,8 +45,8 @@ def run_command(
     config, overrides = split_configuration(configuration or [])
     with progress(quiet=quiet, seeds=seeds or 1) as observer:
         observer.on_phase("checking the experiment")
-        from dtrain.config import load_advised
-        from dtrain.run_interface import RunOptions
+        from dtrain.experiment.config.loading import load_advised
+        from dtrain.trials.request import RunOptions
         from dtrain.workflows.run import run, run_seeds
 
         experiment, advice = load_advised(config, overrides, strict=strict)
@@ -78,7 +77,7 @@ def resume_command(
 
     with progress(quiet=quiet) as observer:
         observer.on_phase("looking for the run")
-        from dtrain.run_interface import RunOptions
+        from dtrain.trials.request import RunOptions
         from dtrain.workflows.resume import ResumeRequest, resume
 
         options = RunOptions(runs_dir, device=device, data_dir=data_dir)
@@ -89,7 +88,7 @@ def resume_command(
 def _publish_training(result: RunResult | SeedsResult, *, as_json: bool) -> None:
     from dtrain.display.console import publish
     from dtrain.display.results import describe_run, describe_seeds
-    from dtrain.run_interface import RunResult
+    from dtrain.runs.results import RunResult
 
     if isinstance(result, RunResult):
         publish(result, describe_run, as_json=as_json)
@@ -128,10 +127,10 @@ def lr_find_command(
     config, overrides = split_configuration(configuration or [])
     with progress(quiet=quiet) as observer:
         observer.on_phase("checking the experiment")
-        from dtrain.config import load_experiment
         from dtrain.display.rates import describe_rates
-        from dtrain.rate_range import RateRange
-        from dtrain.run_interface import RunOptions
+        from dtrain.experiment.config.loading import load_experiment
+        from dtrain.rates.search_range import RateRange
+        from dtrain.trials.request import RunOptions
         from dtrain.workflows.lr_find import lr_find
 
         search = RateRange(minimum, maximum, iterations, seeds)
@@ -181,9 +180,9 @@ def transfer_command(
     with progress(quiet=quiet) as observer:
         observer.on_phase("checking the experiment")
         from dtrain.display.transfer import describe_transfer
-        from dtrain.run_interface import RunOptions
+        from dtrain.studies.transfer_source import Request, load_task
+        from dtrain.trials.request import RunOptions
         from dtrain.workflows.transfer import transfer
-        from dtrain.workflows.transfer_source import Request, load_task
 
         experiment, warnings = load_task(config, overrides, data_dir)
         request = Request(base, seeds, controls, warnings)

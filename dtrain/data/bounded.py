@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 MAX_ITEMS = 10_000_000
 MAX_BYTES = 4 * 2**30

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from dtrain.data.bounded import UnreadableError
-from dtrain.errors import DataError, EnvironmentProblem
+from dtrain.ground.errors import DataError, EnvironmentProblem
 
 LOCK_SECONDS = 600.0
 _OTHER_WAYS = "set KERAS_HOME to a folder you can write, or keep the data elsewhere and pass --data-dir"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dtrain.data.cache import locked, make_writable, set_aside_unsound, whole_file, write_problems
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 Progress = Callable[[str, int, int | None], None]
 

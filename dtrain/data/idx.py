@@ -22,7 +22,7 @@ from dtrain.data.bounded import (
     read_bytes,
 )
 from dtrain.data.images import Array
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 IDX_NAMES = {
     "train_images": "train-images-idx3-ubyte",

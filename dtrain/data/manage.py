@@ -7,14 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dtrain.data.cache import (
-    keras_cache,
-    locked,
-    make_writable,
-    set_aside_unsound,
-    whole_file,
-    write_problems,
-)
+from dtrain.data.cache import keras_cache, locked, make_writable, set_aside_unsound, whole_file, write_problems
 from dtrain.data.download import Progress
 from dtrain.data.idx import IDX_NAMES, read_idx, write_idx
 from dtrain.data.images import ImageSet
@@ -32,7 +25,7 @@ from dtrain.data.places import (
     read_place,
 )
 from dtrain.data.sources import load_images
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,9 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from dtrain.data.bounded import (
-    DEFLATE_RATIO,
-    check_claim,
-    check_regular,
-    damage_reported,
-    expect_end,
-    read_bytes,
-)
+from dtrain.data.bounded import DEFLATE_RATIO, check_claim, check_regular, damage_reported, expect_end, read_bytes
 from dtrain.data.images import Array
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 NPZ_KEYS = {
     "train_images": "x_train",

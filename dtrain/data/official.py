@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dtrain.data.images import PARTS
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 SAMPLES_FOLDER = Path(__file__).parent / "samples"

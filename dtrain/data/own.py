@@ -10,7 +10,7 @@ import numpy as np
 from dtrain.data.idx import IDX_NAMES, find_idx_files, read_idx
 from dtrain.data.images import Array, ImageSet
 from dtrain.data.npz import NPZ_KEYS, read_npz
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 _CHUNK_IMAGES = 1024
 

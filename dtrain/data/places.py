@@ -14,7 +14,7 @@ from dtrain.data.idx import IDX_NAMES, find_idx_files, idx_sha256, read_idx
 from dtrain.data.images import Array, ImageSet
 from dtrain.data.npz import read_npz
 from dtrain.data.official import OFFICIAL, SAMPLES_FOLDER, KnownSet, known_sets, verify
-from dtrain.errors import ConfigError, DataError, did_you_mean
+from dtrain.ground.errors import ConfigError, DataError, did_you_mean
 
 DATA_FOLDER, CACHE, SYSTEM, BUNDLED = "data folder", "Keras cache", "system folder", "bundled"
 ARCHIVE = "archive"

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from dtrain.data.images import Array, ImageSet, Labels
 from dtrain.data.scaling import Scaling as Scaling
 from dtrain.data.scaling import fit_scaling
-from dtrain.errors import ConfigError
-from dtrain.spec import NAMED_DATASETS, Dataset
+from dtrain.experiment.spec import NAMED_DATASETS, Dataset
+from dtrain.ground.errors import ConfigError
 
 _TABLE_ROWS = 20
 

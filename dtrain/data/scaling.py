@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtrain.data.images import Array
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 Floats = npt.NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from dtrain.data.official import KnownSet, known_sets
 from dtrain.data.own import load_own
 from dtrain.data.places import ARCHIVE, CACHE, Place, check_file, find_known, read_place
 from dtrain.data.places import locate as locate
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 
 def is_path(name: str) -> bool:

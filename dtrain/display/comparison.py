@@ -12,9 +12,9 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import bare_table, percent, percent_interval
-from dtrain.quoting import printable, shown
-from dtrain.run_folder import CONFIG
-from dtrain.run_interface import ARM, SHOWN_DIGITS
+from dtrain.ground.printable import printable, shown
+from dtrain.runs.folder import CONFIG
+from dtrain.runs.results import ARM, SHOWN_DIGITS
 
 if TYPE_CHECKING:
     from dtrain.workflows.compare import CompareReport, Standing

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from dtrain.errors import DtrainError
-from dtrain.quoting import printable
+from dtrain.ground.errors import DtrainError
+from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

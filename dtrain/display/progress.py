@@ -19,10 +19,10 @@ from rich.text import Text
 
 from dtrain.display.console import literal, stderr, terminal, warning
 from dtrain.display.tables import EpochTable, duration, number, percent
-from dtrain.quoting import printable
+from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
-    from dtrain.training_state import EpochMetrics
+    from dtrain.engine.state import EpochMetrics
 
 KEPT_EPOCHS = 15
 LINES_AROUND_TABLE = 9

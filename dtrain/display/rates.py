@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dtrain.display.console import literal
 from dtrain.display.tables import bare_table, percent
-from dtrain.rate_rules import RULE_NAMES
+from dtrain.rates.rules import RULE_NAMES
 
 if TYPE_CHECKING:
     from dtrain.workflows.lr_find import RateReport

@@ -13,15 +13,14 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import EpochTable, bare_table, duration, number, percent, percent_interval
-from dtrain.ownership import RESUMABLE
-from dtrain.run_folder import CONFIG
+from dtrain.runs.folder import CONFIG
+from dtrain.runs.ownership import RESUMABLE
 
 if TYPE_CHECKING:
-    from dtrain.ownership import Status
-    from dtrain.run_interface import RunResult, SplitResult
+    from dtrain.runs.ownership import Status
+    from dtrain.runs.results import RunResult, SeedsResult, SplitResult
     from dtrain.workflows.data import DataReport
     from dtrain.workflows.evaluate import EvaluationReport
-    from dtrain.workflows.run import SeedsResult
     from dtrain.workflows.show import RunReport, SeedsReport
     from dtrain.workflows.validate import ValidationReport
 

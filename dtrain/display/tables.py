@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.statistics import Interval
+from dtrain.statistics.intervals import Interval
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE_LABELS = ("loss ", "  val accuracy ")

@@ -12,12 +12,12 @@ from rich.text import Text
 from dtrain.display.console import Sentence, literal
 from dtrain.display.results import next_step, reference
 from dtrain.display.tables import bare_table, duration, percent, percent_interval
-from dtrain.quoting import printable
-from dtrain.staging import Stage
-from dtrain.statistics import Interval
+from dtrain.experiment.transfer import Stage
+from dtrain.ground.printable import printable
+from dtrain.statistics.intervals import Interval
 
 if TYPE_CHECKING:
-    from dtrain.workflows.transfer_report import TransferReport
+    from dtrain.studies.transfer_report import TransferReport
 
 
 def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:

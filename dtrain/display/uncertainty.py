@@ -11,10 +11,10 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import bare_table, percent
-from dtrain.quoting import printable
+from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
-    from dtrain.calibration import Estimate, Quality
+    from dtrain.statistics.calibration import Estimate, Quality
     from dtrain.workflows.mc_predict import ImageReport, McReport
 
 LISTED_IMAGES = 5

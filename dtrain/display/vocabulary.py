@@ -15,7 +15,7 @@ from dtrain.display.console import Sentence, literal
 from dtrain.display.tables import bare_table
 
 if TYPE_CHECKING:
-    from dtrain.config.catalogue import Family, Kind
+    from dtrain.experiment.config.catalogue import Family, Kind
     from dtrain.workflows.init import Beginning
     from dtrain.workflows.techniques import Techniques
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dtrain.storage import replace_file
+from dtrain.ground.files import replace_file
 
 Array = npt.NDArray[Any]
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dtrain.plots.canvas import MARGINS, PLAIN, empty_figure, label_axes, save, shorten
-from dtrain.statistics import Interval
+from dtrain.statistics.intervals import Interval
 
 PALETTE = "tab10"
 LINES = ("-", "--", ":", "-.")

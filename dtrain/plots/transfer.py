@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes, save
-from dtrain.statistics import Interval
+from dtrain.statistics.intervals import Interval
 
 HEIGHT_OF_AN_ARM, OTHER_HEIGHT = 0.9, 1.6
 BELOW = 0.25

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dtrain.calibration import Comparison, Kept, Quality
 from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes, save, shorten
-from dtrain.uncertainty import Settling
+from dtrain.statistics.calibration import Comparison, Kept, Quality
+from dtrain.statistics.uncertainty import Settling
 
 STYLES: dict[str, dict[str, Any]] = {"off": VALIDATION | {"marker": "s"}, "on": TRAINING | {"marker": "o"}}
 NAMES = {"off": "dropout off", "on": "mean of the passes"}

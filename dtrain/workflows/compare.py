@@ -10,21 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dtrain.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
-from dtrain.config.differences import Settings, differing_settings
-from dtrain.errors import RunConflictError, UsageError
-from dtrain.quoting import printable
-from dtrain.run_interface import ARM, SHOWN_DIGITS, Reuse, SplitResult
-from dtrain.statistics import Interval, accuracy_interval
-from dtrain.storage import check_new, write
-from dtrain.workflows.compared_runs import (
-    NOT_RECORDED,
-    ComparedRun,
-    Group,
-    LeftOut,
-    read_groups,
-)
-from dtrain.workflows.same_images import check_same_images
+from dtrain.experiment.config.differences import Settings, differing_settings
+from dtrain.ground.errors import RunConflictError, UsageError
+from dtrain.ground.files import check_new, write
+from dtrain.ground.printable import printable
+from dtrain.runs.results import ARM, SHOWN_DIGITS, Reuse, SplitResult
+from dtrain.statistics.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
+from dtrain.statistics.intervals import Interval, accuracy_interval
+from dtrain.studies.groups import NOT_RECORDED, ComparedRun, Group, LeftOut, read_groups
+from dtrain.studies.same_images import check_same_images
 
 WHERE = "dtrain compare"
 

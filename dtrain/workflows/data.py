@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dtrain.data import manage
 from dtrain.data.manage import SetStatus
-from dtrain.run_interface import RunObserver
+from dtrain.trials.observer import RunObserver
 
 
 @dataclass(frozen=True)

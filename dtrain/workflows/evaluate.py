@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from dtrain import backend
 from dtrain.data.images import visible
 from dtrain.data.prepare import Data, Split
-from dtrain.run_folder import CONFUSION, MISTAKES, RunFolder
-from dtrain.run_interface import RunObserver, SplitResult
-from dtrain.session import split_result
-from dtrain.statistics import Interval, wilson_interval
-from dtrain.workflows.trained_run import TrainedRun, find_trained_run
+from dtrain.engine import backend
+from dtrain.runs.folder import CONFUSION, MISTAKES, RunFolder
+from dtrain.runs.results import SplitResult
+from dtrain.statistics.intervals import Interval, wilson_interval
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.trained_run import TrainedRun, find_trained_run
+from dtrain.trials.workshop import split_result
 
 if TYPE_CHECKING:
-    from dtrain.evaluation import Evaluation
+    from dtrain.engine.evaluation import Evaluation
 
 SHOWN_MISTAKES = 24
 """As many as fit on one page of pictures."""
@@ -136,7 +137,7 @@ def evaluate(runs_dir: Path, run: str | None, options: EvaluationOptions, observ
 
 
 def _predict(trained: TrainedRun, data: Data, split: Split) -> Evaluation:
-    from dtrain.evaluation import Evaluator
+    from dtrain.engine.evaluation import Evaluator
 
     model, output = trained.load(data)
     return Evaluator(model, output, data.scaling).evaluate(split)
@@ -185,7 +186,7 @@ def _worst_mistakes(evaluation: Evaluation, names: tuple[str, ...]) -> tuple[Mis
 
 def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> None:
     """Writes the pictures and the report; each file is replaced as a whole."""
-    from dtrain.plots import plot_confusion, plot_gallery
+    from dtrain.plots.mistakes import plot_confusion, plot_gallery
 
     report.folder.mkdir(exist_ok=True)
     title = f"{report.run.name}, {report.split} images"

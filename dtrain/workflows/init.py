@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtrain.config.editor_schema import editor_schema
-from dtrain.config.files import SUFFIXES
-from dtrain.config.template import template
-from dtrain.errors import UsageError
-from dtrain.storage import check_new
+from dtrain.experiment.config.editor_schema import editor_schema
+from dtrain.experiment.config.files import SUFFIXES
+from dtrain.experiment.config.template import template
+from dtrain.ground.errors import UsageError
+from dtrain.ground.files import check_new
 
 SCHEMA = "experiment.schema.json"
 

@@ -13,23 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from dtrain.config import dump_experiment
-from dtrain.config.learning_rate import rate_line, with_rate
-from dtrain.constant_rates import SHARE, compare_rates, rate_grid, suggest_best
-from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
-from dtrain.ownership import true_status
-from dtrain.rate_range import RateRange
-from dtrain.rate_rules import RULE_NAMES, FloatArray, pool_size
-from dtrain.rate_suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
-from dtrain.rate_trials import MULTIPLES, Trial, judge
-from dtrain.rate_trials import SEEDS as TRIAL_SEEDS
-from dtrain.run_folder import RATES, RunFolder
-from dtrain.run_interface import RunObserver, RunOptions, check_seeds
-from dtrain.runs import check_run, create_run
-from dtrain.session import Session
-from dtrain.spec import LARGEST_SEED, Experiment
-from dtrain.storage import check_new, replace_file, writing
-from dtrain.techniques.schedules import Constant
+from dtrain.experiment.config.learning_rate import rate_line, with_rate
+from dtrain.experiment.config.loading import dump_experiment
+from dtrain.experiment.spec import LARGEST_SEED, Experiment
+from dtrain.experiment.techniques.schedules import Constant
+from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.ground.files import check_new, replace_file, writing
+from dtrain.rates.grid import SHARE, compare_rates, rate_grid, suggest_best
+from dtrain.rates.rules import RULE_NAMES, FloatArray, pool_size
+from dtrain.rates.search_range import RateRange
+from dtrain.rates.suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
+from dtrain.rates.verification import MULTIPLES, Trial, judge
+from dtrain.rates.verification import SEEDS as TRIAL_SEEDS
+from dtrain.runs.catalogue import check_run, create_run
+from dtrain.runs.folder import RATES, RunFolder
+from dtrain.runs.ownership import true_status
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions, check_seeds
+from dtrain.trials.workshop import Session
 
 PICTURE = "lr_find.png"
 STEM = "-lr-find"
@@ -140,7 +141,7 @@ def search_into(
 
 def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experiment, folder: RunFolder) -> None:
     """Writes report and picture, both of which say the same."""
-    from dtrain.plots import plot_rates
+    from dtrain.plots.rates import plot_rates
 
     rates = rates_of(experiment, report.range)
     _write_report(folder, _content(report, curves, rates))

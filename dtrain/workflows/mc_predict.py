@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.calibration import Comparison, Kept, accuracy_verdict, compare, kept_accuracies, log_loss_verdict
 from dtrain.data.images import visible
-from dtrain.ownership import true_status
-from dtrain.run_folder import MC_PREDICT, PREDICTIONS, RunFolder
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import check_run, create_run
-from dtrain.significance import McNemar, mcnemar
-from dtrain.storage import replace_file, to_json, write, write_arrays
-from dtrain.uncertainty import Settling, Uncertainty, enough_passes, entropy
-from dtrain.workflows.stochastic_source import Request, Source, find_source
+from dtrain.ground.files import replace_file, to_json, write, write_arrays
+from dtrain.monte_carlo.source import Request, Source, find_source
+from dtrain.runs.catalogue import check_run, create_run
+from dtrain.runs.folder import MC_PREDICT, PREDICTIONS, RunFolder
+from dtrain.runs.ownership import true_status
+from dtrain.statistics.calibration import (
+    Comparison,
+    Kept,
+    accuracy_verdict,
+    compare,
+    kept_accuracies,
+    log_loss_verdict,
+)
+from dtrain.statistics.significance import McNemar, mcnemar
+from dtrain.statistics.uncertainty import Settling, Uncertainty, enough_passes, entropy
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
 
 if TYPE_CHECKING:
-    from dtrain.monte_carlo import DropoutLayer, StochasticModel
-    from dtrain.sampling import Batch
+    from dtrain.monte_carlo.passes import Batch
+    from dtrain.monte_carlo.stochastic_model import DropoutLayer, StochasticModel
 
 Array = npt.NDArray[Any]
 
@@ -140,8 +148,8 @@ def mc_predict(request: Request, options: RunOptions, observer: RunObserver) -> 
     """
     check_run(options.runs_dir, name=options.name)
     source = find_source(request, options, observer)
-    from dtrain.monte_carlo import StochasticModel
-    from dtrain.sampling import check_room, check_varies
+    from dtrain.monte_carlo.passes import check_room, check_varies
+    from dtrain.monte_carlo.stochastic_model import StochasticModel
 
     model = StochasticModel(source.model, source.output, source.scaling, str(source.path))
     check_varies(model, source.images, request.seed, str(source.path))
@@ -165,7 +173,7 @@ def mc_predict(request: Request, options: RunOptions, observer: RunObserver) -> 
 def _sampled(
     model: StochasticModel, source: Source, request: Request, folder: RunFolder, observer: RunObserver
 ) -> tuple[Uncertainty, tuple[Settling, ...]]:
-    from dtrain.sampling import kept_passes, sample
+    from dtrain.monte_carlo.passes import kept_passes, sample
 
     images, samples = len(source.images), request.samples
     path = folder.path / PASSES if request.save_passes else None
@@ -286,7 +294,7 @@ def _write(report: McReport, source: Source, uncertainty: Uncertainty) -> None:
 
 
 def _save_model(source: Source, folder: RunFolder) -> None:
-    from dtrain.monte_carlo import always_on_copy
+    from dtrain.monte_carlo.stochastic_model import always_on_copy
 
     with replace_file(folder.path / MODEL) as path:
         always_on_copy(source.model).save(path)

@@ -7,20 +7,21 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from dtrain.checkpoints import KEPT, Checkpoint, Circumstances, load_latest, save
-from dtrain.config import dump_experiment, parse_experiment
-from dtrain.config.differences import differing_settings
-from dtrain.errors import DivergedError, ResumeError, UsageError
-from dtrain.ownership import Status, current_status, locked, true_status
-from dtrain.run_folder import CONFIG, RunFolder
-from dtrain.run_interface import RunObserver, RunOptions, RunResult
-from dtrain.runs import find_run
-from dtrain.session import Session
-from dtrain.spec import Experiment
-from dtrain.storage import remove_leftovers
-from dtrain.training_state import Patience
-from dtrain.workflows.run import SeedsResult, can_be_resumed, summarise_seeds, train_new, train_seeds
-from dtrain.workflows.show import planned_seeds, read_result
+from dtrain.engine.state import Patience
+from dtrain.experiment.config.differences import differing_settings
+from dtrain.experiment.config.loading import dump_experiment, parse_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import DivergedError, ResumeError, UsageError
+from dtrain.ground.files import remove_leftovers
+from dtrain.runs.catalogue import find_run
+from dtrain.runs.checkpoints import KEPT, Checkpoint, Circumstances, load_latest, save
+from dtrain.runs.folder import CONFIG, RunFolder
+from dtrain.runs.ownership import Status, current_status, locked, true_status
+from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Session
+from dtrain.workflows.run import can_be_resumed, train_new, train_seeds
 
 
 @dataclass(frozen=True)

@@ -5,41 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from dtrain.config import dump_experiment
-from dtrain.errors import DivergedError, EnvironmentProblem
-from dtrain.ownership import owned
-from dtrain.run_folder import RunFolder
-from dtrain.run_interface import RunObserver, RunOptions, RunResult, check_seeds
-from dtrain.runs import check_run, create_run
-from dtrain.session import Session
-from dtrain.spec import Experiment
-from dtrain.statistics import Interval, accuracy_interval
-
-
-@dataclass(frozen=True)
-class SeedsResult:
-    """The same experiment trained with several seeds.
-
-    Args:
-        folder: The folder that holds a run folder for each seed.
-        runs: One result for each seed that trained to the end.
-        diverged: Seeds that diverged; the means are over the others.
-        validation_accuracy: Mean over the seeds.
-        validation_interval: Student's 95% interval of that mean, within what an accuracy can be.
-        test_accuracy: Mean over the seeds.
-        test_interval: The same of that mean.
-    """
-
-    folder: Path
-    runs: tuple[RunResult, ...]
-    diverged: int
-    validation_accuracy: float
-    validation_interval: Interval | None
-    test_accuracy: float
-    test_interval: Interval | None
+from dtrain.experiment.config.loading import dump_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import DivergedError, EnvironmentProblem
+from dtrain.runs.catalogue import check_run, create_run
+from dtrain.runs.folder import RunFolder
+from dtrain.runs.ownership import owned
+from dtrain.runs.results import RunResult, SeedsResult, summarise_seeds, without_folders
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions, check_seeds
+from dtrain.trials.workshop import Session
 
 
 def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> RunResult:
@@ -153,24 +129,3 @@ def can_be_resumed(folder: RunFolder, options: RunOptions) -> Iterator[None]:
             command += ["--device", options.device] if options.device != RunOptions.device else []
             error.add_note(f"to go on from where it stopped: `{shlex.join(command)}`")
         raise
-
-
-def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:
-    """Returns means and intervals over the seeds.
-
-    Args:
-        folder: The folder that holds a run folder for each seed.
-        runs: The seeds that trained to the end, at least one.
-        diverged: How many did not.
-    """
-    validation, validation_interval = accuracy_interval([one.validation.accuracy for one in runs])
-    test, test_interval = accuracy_interval([one.test.accuracy for one in runs])
-    return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)
-
-
-def without_folders(result: SeedsResult) -> dict[str, object]:
-    """Returns the summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
-    summary = asdict(result)
-    del summary["folder"]
-    summary["runs"] = [{key: value for key, value in one.items() if key != "folder"} for one in summary["runs"]]
-    return summary

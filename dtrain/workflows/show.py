@@ -6,18 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from dtrain.checkpoints import last_step
-from dtrain.config import parse_experiment
-from dtrain.errors import RunConflictError
-from dtrain.ownership import Status, current_status
-from dtrain.run_folder import CONFIG, RunFolder
-from dtrain.run_interface import RunResult
-from dtrain.runs import find_run
-from dtrain.workflows.run import SeedsResult, summarise_seeds
-
-_RESULT = TypeAdapter(RunResult)
+from dtrain.experiment.config.loading import parse_experiment
+from dtrain.runs.catalogue import find_run
+from dtrain.runs.checkpoints import last_step
+from dtrain.runs.folder import CONFIG, RunFolder
+from dtrain.runs.ownership import Status, current_status
+from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
 
 
 @dataclass(frozen=True)
@@ -109,23 +103,3 @@ def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
     diverged = sum(run.status.state == "diverged" for run in runs)
     result = summarise_seeds(folder.path, results, diverged) if results else None
     return SeedsReport(folder.path, current_status(folder), planned_seeds(folder), runs, result)
-
-
-def planned_seeds(folder: RunFolder) -> int | None:
-    """Returns how many seeds a run is to have; None where it is one of a single seed."""
-    planned = folder.read_status().get("seeds")
-    return planned if isinstance(planned, int) else None
-
-
-def read_result(folder: RunFolder) -> RunResult:
-    """Returns how a completed run ended.
-
-    Raises:
-        RunConflictError: Its summary is missing or damaged.
-    """
-    try:
-        return _RESULT.validate_python(folder.read_summary() | {"folder": folder.path})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RunConflictError(f"summary is damaged at {where}: {first['msg']}", where=str(folder.path)) from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dtrain.config.catalogue import Family, catalogue
-from dtrain.config.schema import every_kind, families
-from dtrain.errors import UsageError, did_you_mean
-from dtrain.quoting import clipped
+from dtrain.experiment.config.catalogue import Family, catalogue
+from dtrain.experiment.config.schema import every_kind, families
+from dtrain.ground.errors import UsageError, did_you_mean
+from dtrain.ground.printable import clipped
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,21 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from dtrain.config import dump_experiment
-from dtrain.device_problems import shortage_explained
-from dtrain.ownership import true_status
-from dtrain.run_folder import TRANSFER, RunFolder
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import check_run, create_run
-from dtrain.spec import Experiment
-from dtrain.storage import to_json, write
-from dtrain.workflows.transfer_arms import Design, Results, train_arms
-from dtrain.workflows.transfer_report import ARMS, TransferReport, arm_report, contrasts, verdict_in_words
-from dtrain.workflows.transfer_source import Request, Source, find_source
+from dtrain.engine.shortage import shortage_explained
+from dtrain.experiment.config.loading import dump_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.files import to_json, write
+from dtrain.runs.catalogue import check_run, create_run
+from dtrain.runs.folder import TRANSFER, RunFolder
+from dtrain.runs.ownership import true_status
+from dtrain.studies.transfer_arms import Design, Results, train_arms
+from dtrain.studies.transfer_report import ARMS, TransferReport, arm_report, contrasts, verdict_in_words
+from dtrain.studies.transfer_source import Request, Source, find_source
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
 
 if TYPE_CHECKING:
-    from dtrain.surgery.cutting import Cut
+    from dtrain.reuse.cutting import Cut
 
 PICTURE = "transfer.png"
 
@@ -59,10 +60,10 @@ def transfer(experiment: Experiment, request: Request, options: RunOptions, obse
 
 def _design(source: Source, request: Request) -> tuple[Cut, Design]:
     """Cuts the base and decides the rest, before anything is written."""
-    from dtrain.arms import Arms
-    from dtrain.engine import choose_compiler
-    from dtrain.surgery.cutting import cut
-    from dtrain.surgery.grafting import Graft
+    from dtrain.engine.epoch import choose_compiler
+    from dtrain.reuse.cutting import cut
+    from dtrain.reuse.grafting import Graft
+    from dtrain.trials.arms import Arms
 
     experiment, data = source.experiment, source.data
     assert experiment.transfer

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtrain.config import dump_experiment, load_advised
-from dtrain.config.advised import Advice
 from dtrain.data.prepare import split_sizes
-from dtrain.spec import NAMED_DATASETS, Experiment
+from dtrain.experiment.config.advised import Advice
+from dtrain.experiment.config.loading import dump_experiment, load_advised
+from dtrain.experiment.spec import NAMED_DATASETS, Experiment
 
 
 @dataclass(frozen=True)

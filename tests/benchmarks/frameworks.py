@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
-from dtrain.spec import Experiment
+from dtrain.experiment.spec import Experiment
 
 ROUNDS, EPOCHS, BATCH, RATE, MOMENTUM = 3, 4, 32, 0.01, 0.9
 SIZES = (784, 300, 100, 10)
@@ -91,7 +91,7 @@ def _arrays(data: Data) -> tuple[Images, Labels]:
 
 
 def _dtrain(experiment: Experiment, data: Data) -> Epoch:
-    from dtrain import backend
+    from dtrain.engine import backend
     from tests.benchmarks.speed import our_epoch
 
     backend.start("cpu")
@@ -99,7 +99,7 @@ def _dtrain(experiment: Experiment, data: Data) -> Epoch:
 
 
 def _keras(experiment: Experiment, data: Data) -> Epoch:
-    from dtrain import backend
+    from dtrain.engine import backend
     from tests.benchmarks.speed import fit_epoch
 
     backend.start("cpu")

@@ -20,16 +20,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dtrain.config import load_experiment
 from dtrain.data.images import ImageSet
 from dtrain.data.sources import load_images
 from dtrain.display.progress import progress
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.statistics import Interval, mean_interval, t_quantile
-from dtrain.storage import write
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.ground.files import write
+from dtrain.monte_carlo.source import Request
+from dtrain.statistics.intervals import Interval, mean_interval, t_quantile
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.mc_predict import mc_predict
 from dtrain.workflows.run import run_seeds
-from dtrain.workflows.stochastic_source import Request
 from tests.benchmarks.lesson_rows import COMMON, ROWS, Row
 
 SEEDS, VALIDATION = 6, 5000
@@ -67,8 +68,8 @@ def _train(row: Row) -> Accuracies:
     # dtrain's split takes the first images: turned round, the published split is the same code's
     load = _last_first if row.last_images else load_images
     with (
-        patch("dtrain.session.load_images", load),
-        patch("dtrain.workflows.trained_run.load_images", load),
+        patch("dtrain.trials.workshop.load_images", load),
+        patch("dtrain.trials.trained_run.load_images", load),
         tempfile.TemporaryDirectory() as folder,
         progress(quiet=True, seeds=SEEDS) as observer,
     ):

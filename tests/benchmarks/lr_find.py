@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from dtrain.display.progress import progress
-from dtrain.errors import DivergedError
-from dtrain.rate_range import RateRange
-from dtrain.run_interface import RunObserver, RunOptions
-from dtrain.runs import create_run
-from dtrain.session import Session
-from dtrain.spec import Experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import DivergedError
+from dtrain.rates.search_range import RateRange
+from dtrain.runs.catalogue import create_run
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Session
 from dtrain.workflows.lr_find import constant, search_into, search_rates
 
 EPOCHS, STEPS, SEEDS = 2, 500, (1, 2, 3)

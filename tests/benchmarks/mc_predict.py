@@ -23,14 +23,14 @@ import tensorflow as tf
 from dtrain.data.scaling import fit_scaling
 from dtrain.data.sources import load_images
 from dtrain.display.progress import progress
-from dtrain.monte_carlo import StochasticModel
-from dtrain.run_interface import RunOptions
-from dtrain.sampling import sample
-from dtrain.spec import Experiment
-from dtrain.statistics import mean_interval
+from dtrain.experiment.spec import Experiment
+from dtrain.monte_carlo.passes import sample
+from dtrain.monte_carlo.source import Request
+from dtrain.monte_carlo.stochastic_model import StochasticModel
+from dtrain.statistics.intervals import mean_interval
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.mc_predict import mc_predict
 from dtrain.workflows.run import run_seeds
-from dtrain.workflows.stochastic_source import Request
 
 Array = npt.NDArray[Any]
 

@@ -6,9 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from dtrain.config import load_experiment
 from dtrain.display.progress import progress
-from dtrain.run_interface import RunOptions
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.run import run_seeds
 
 SEEDS = 3

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from dtrain import backend
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
-from dtrain.spec import Experiment
+from dtrain.engine import backend
+from dtrain.experiment.spec import Experiment
 
 EPOCHS = 5
 
@@ -78,7 +78,7 @@ def fit_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
     """Returns what trains an epoch with `model.fit`."""
     import keras
 
-    from dtrain.model import build_model, stock_model
+    from dtrain.engine.model import build_model, stock_model
 
     model = stock_model(build_model(experiment, data.image_shape, len(data.class_names), experiment.seed))
     optimizers = {name.lower(): getattr(keras.optimizers, name) for name in dir(keras.optimizers)}
@@ -90,8 +90,8 @@ def fit_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
 
 def our_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
     """Returns what trains an epoch with dtrain's engine."""
-    from dtrain.engine import Engine, choose_compiler
-    from dtrain.model import build_model
+    from dtrain.engine.epoch import Engine, choose_compiler
+    from dtrain.engine.model import build_model
 
     convolutional = experiment.network.kind == "conv"
     engine = Engine(

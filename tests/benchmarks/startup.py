@@ -18,9 +18,9 @@ RUNS = 5
 FIRST_STEPS = """
 import os, sys
 from pathlib import Path
-from dtrain.config import load_experiment
+from dtrain.experiment.config.loading import load_experiment
 from dtrain.display.progress import progress
-from dtrain.run_interface import RunOptions
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.run import run
 with progress(quiet=True) as observer:
     observer.on_progress = lambda step, total: os._exit(0) if step >= 500 else None

@@ -13,14 +13,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from dtrain.config import load_experiment
 from dtrain.display.progress import progress
-from dtrain.run_interface import RunOptions
-from dtrain.statistics import Interval
-from dtrain.storage import write
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.ground.files import write
+from dtrain.statistics.intervals import Interval
+from dtrain.studies.transfer_source import Request
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.transfer import transfer
-from dtrain.workflows.transfer_source import Request
 
 SEEDS = 6
 CONFIGS = Path(__file__).parents[2] / "configs"

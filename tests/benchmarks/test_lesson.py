@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dtrain.config import load_experiment
+from dtrain.experiment.config.loading import load_experiment
 from tests.benchmarks.lesson import MEASURED, SEEDS, TABLE, table_of
 from tests.benchmarks.lesson_rows import COMMON, ROWS, Row
 

@@ -19,11 +19,11 @@ import dtrain.workflows.run
 from dtrain import __version__
 from dtrain.cli import main
 from dtrain.cli.arguments import split_configuration
-from dtrain.errors import DataError
-from dtrain.run_folder import RunFolder
-from dtrain.run_interface import RunOptions, RunResult, SplitResult
-from dtrain.statistics import Interval
-from dtrain.workflows.run import SeedsResult
+from dtrain.ground.errors import DataError
+from dtrain.runs.folder import RunFolder
+from dtrain.runs.results import RunResult, SeedsResult, SplitResult
+from dtrain.statistics.intervals import Interval
+from dtrain.trials.request import RunOptions
 
 SMALL = ["dataset.train_limit=320", "network=[16]", "training.epochs=1", "training.engine=graph"]
 DTRAIN = [sys.executable, "-m", "dtrain"]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dtrain.cli import main
-from dtrain.runs import create_run
-from tests.test_completion import offered
-from tests.workflows.made_runs import several, single
+from dtrain.runs.catalogue import create_run
+from tests.cli.test_completion import offered
+from tests.studies.made_runs import several, single
 
 Capture = pytest.CaptureFixture[str]
 DTRAIN = [sys.executable, "-m", "dtrain"]

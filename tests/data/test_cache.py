@@ -12,7 +12,7 @@ import pytest
 from dtrain.data import cache
 from dtrain.data.bounded import UnreadableError
 from dtrain.data.cache import keras_cache, locked, make_writable, set_aside_unsound, whole_file
-from dtrain.errors import DataError, EnvironmentProblem
+from dtrain.ground.errors import DataError, EnvironmentProblem
 
 
 def test_the_cache_is_where_keras_has_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

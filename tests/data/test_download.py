@@ -13,7 +13,7 @@ import pytest
 
 from dtrain.data import download as module
 from dtrain.data.download import download
-from dtrain.errors import DataError, EnvironmentProblem
+from dtrain.ground.errors import DataError, EnvironmentProblem
 from tests.data.helpers import UNREACHABLE, Answer, send, serve
 
 CONTENT = b"the right content" * 1000

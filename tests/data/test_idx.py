@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dtrain.data.idx import find_idx_files, idx_sha256, read_idx, write_idx
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 from tests.data.helpers import idx_bytes, tiny_arrays, write_folder
 from tests.peak_memory import peak_memory
 

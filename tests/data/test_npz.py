@@ -14,7 +14,7 @@ import pytest
 from numpy.lib import format as npy
 
 from dtrain.data.npz import read_npz
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 from tests.data.helpers import tiny_arrays, write_npz
 from tests.peak_memory import peak_memory
 

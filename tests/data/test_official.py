@@ -6,8 +6,8 @@ import pytest
 
 from dtrain.data.images import PARTS
 from dtrain.data.official import OFFICIAL, identify, known_sets, verify
-from dtrain.errors import DataError
-from dtrain.spec import NAMED_DATASETS
+from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.ground.errors import DataError
 
 
 def test_the_same_names_as_in_an_experiment_file() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dtrain.data.own import load_own
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 from tests.data.helpers import Arrays, tiny_arrays, write_folder, write_npz
 
 

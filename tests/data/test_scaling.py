@@ -7,7 +7,7 @@ import pytest
 
 from dtrain.data.scaling import DEVIATION_FLOOR, fit_scaling
 from dtrain.data.sources import load_images
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 from tests.peak_memory import peak_memory
 
 RANDOM = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import pytest
 from dtrain.data import places
 from dtrain.data.idx import IDX_NAMES
 from dtrain.data.sources import is_path, load_images, locate
-from dtrain.errors import ConfigError, DataError, EnvironmentProblem
+from dtrain.ground.errors import ConfigError, DataError, EnvironmentProblem
 from tests.data.helpers import pretend_official, serve, tiny_arrays, write_folder, write_npz
 
 NAME = "fashion_mnist"

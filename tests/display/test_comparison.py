@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtrain.comparison import Contestant, compare_with_best
 from dtrain.display.comparison import describe_comparison
-from dtrain.run_interface import ARM, Reuse
-from dtrain.statistics import mean_interval, wilson_interval
+from dtrain.runs.results import ARM, Reuse
+from dtrain.statistics.comparison import Contestant, compare_with_best
+from dtrain.statistics.intervals import mean_interval, wilson_interval
 from dtrain.workflows.compare import Accuracy, CompareReport, Standing
 from tests.display.test_results import text
 

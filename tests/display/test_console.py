@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal, publish, publish_failure, stderr, warning
-from dtrain.errors import ConfigError, DataError, Problem
-from dtrain.spec import Experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import ConfigError, DataError, Problem
 
 
 @dataclass(frozen=True)

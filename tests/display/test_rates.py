@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from dtrain.display.rates import describe_rates
-from dtrain.rate_range import RateRange
-from dtrain.rate_suggestion import Spread
-from dtrain.rate_trials import Trial
+from dtrain.rates.search_range import RateRange
+from dtrain.rates.suggestion import Spread
+from dtrain.rates.verification import Trial
 from dtrain.workflows.lr_find import RateReport
 
 REPORT = RateReport(

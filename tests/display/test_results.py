@@ -12,12 +12,11 @@ from rich.console import Console, RenderableType
 
 from dtrain.data.manage import SetStatus
 from dtrain.display import results
-from dtrain.ownership import Status
-from dtrain.run_interface import RunResult, SplitResult
-from dtrain.statistics import Interval, wilson_interval
+from dtrain.runs.ownership import Status
+from dtrain.runs.results import RunResult, SeedsResult, SplitResult
+from dtrain.statistics.intervals import Interval, wilson_interval
 from dtrain.workflows.data import DataReport
 from dtrain.workflows.evaluate import ClassResult, EvaluationReport, Mistake
-from dtrain.workflows.run import SeedsResult
 from dtrain.workflows.show import RunReport, SeedsReport
 from dtrain.workflows.validate import validate
 

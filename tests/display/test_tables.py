@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from dtrain.display.tables import BLOCKS, EpochTable, Metrics, duration, number, percent, percent_interval, sparkline
-from dtrain.statistics import Interval
+from dtrain.statistics.intervals import Interval
 
 
 def epoch(count: int, **changed: object) -> Metrics:

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from dtrain.display.transfer import describe_transfer
-from dtrain.significance import Difference
-from dtrain.staging import Stage
-from dtrain.statistics import Interval
-from dtrain.workflows.transfer_report import ArmReport, Contrast, TransferReport
+from dtrain.experiment.transfer import Stage
+from dtrain.statistics.intervals import Interval
+from dtrain.statistics.significance import Difference
+from dtrain.studies.transfer_report import ArmReport, Contrast, TransferReport
 
 STAGES = (Stage("frozen", 0, 4, 0.03), Stage("unfrozen", 2, 1, 0.003))
 DIFFERENCE = Difference(0.01, Interval(0.002, 0.018), True, 0.01, 0.041, 0.0625, 64, True, 0.0625, "exact")

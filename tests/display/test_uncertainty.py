@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dtrain.calibration import Kept, compare
 from dtrain.display.uncertainty import describe_mc
-from dtrain.monte_carlo import DropoutLayer
-from dtrain.significance import McNemar
-from dtrain.uncertainty import Settling
+from dtrain.monte_carlo.stochastic_model import DropoutLayer
+from dtrain.statistics.calibration import Kept, compare
+from dtrain.statistics.significance import McNemar
+from dtrain.statistics.uncertainty import Settling
 from dtrain.workflows.mc_predict import ImageReport, McReport, Means
 
 SURE, UNSURE = np.tile([0.9, 0.1], (100, 1)), np.tile([0.6, 0.4], (100, 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dtrain.cli import main
-from dtrain.config.schema import every_kind
+from dtrain.experiment.config.schema import every_kind
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dtrain.plots.comparison import Curves, comparison_figure, plot_comparison
-from dtrain.statistics import Interval
+from dtrain.statistics.intervals import Interval
 
 ODD_NAMES = ["$", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
 

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from dtrain.plots.transfer import arms_figure, plot_arms
-from dtrain.statistics import Interval
-from dtrain.workflows.transfer_report import ArmReport
+from dtrain.statistics.intervals import Interval
+from dtrain.studies.transfer_report import ArmReport
 
 ARMS = (
     ArmReport("transfer", "reused $layers", (), (0.9, 0.9, 0.92), 0.907, Interval(0.88, 0.93)),

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import matplotlib.image
 import numpy as np
 
-from dtrain.calibration import compare, kept_accuracies
 from dtrain.plots.uncertainty import calibration_figure, certainty_figure, plot_certainty, settling_figure
-from dtrain.uncertainty import Settling
+from dtrain.statistics.calibration import compare, kept_accuracies
+from dtrain.statistics.uncertainty import Settling
 
 RANDOM = np.random.default_rng(0)
 PROBABILITIES, LABELS = RANDOM.dirichlet(np.ones(3), size=60), RANDOM.integers(3, size=60)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dtrain.errors import RunConflictError, UsageError
-from dtrain.runs import create_run
+from dtrain.ground.errors import RunConflictError, UsageError
+from dtrain.runs.catalogue import create_run
 from dtrain.workflows.compare import compare
-from tests.workflows.made_runs import several, single
+from tests.studies.made_runs import several, single
 
 ELU = [0.905, 0.92, 0.91, 0.93, 0.90, 0.915]
 SELU = [0.88, 0.89, 0.885, 0.895, 0.87, 0.885]

@@ -9,8 +9,8 @@ import pytest
 
 from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
-from dtrain.errors import ConfigError, DataError
-from dtrain.spec import NAMED_DATASETS
+from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.ground.errors import ConfigError, DataError
 from dtrain.workflows.data import fetch, import_copy, status
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from dtrain.config import load_experiment
 from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
-from dtrain.errors import DataError, ModelFileError, UsageError
-from dtrain.ownership import locked
-from dtrain.run_folder import RunFolder, State
-from dtrain.run_interface import RunOptions
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.ground.errors import DataError, ModelFileError, UsageError
+from dtrain.runs.folder import RunFolder, State
+from dtrain.runs.ownership import locked
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate
 from dtrain.workflows.run import run, run_seeds
 

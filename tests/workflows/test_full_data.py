@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.config import load_experiment
-from dtrain.run_interface import RunOptions
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.run import run
 from tests.workflows.test_run import Listener
 

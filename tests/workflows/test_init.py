@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.config import load_experiment
-from dtrain.config.editor_schema import editor_schema
-from dtrain.errors import UsageError
+from dtrain.experiment.config.editor_schema import editor_schema
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.ground.errors import UsageError
 from dtrain.workflows.init import SCHEMA, init, schema_text
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from dtrain.cli import main
-from dtrain.config import load_experiment
-from dtrain.errors import DivergedError, EnvironmentProblem, UsageError
-from dtrain.rate_range import RateRange
-from dtrain.run_folder import list_runs
-from dtrain.run_interface import RunOptions
-from dtrain.runs import create_run, find_run
-from dtrain.session import Session
-from dtrain.spec import Experiment
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.rates.search_range import RateRange
+from dtrain.runs.catalogue import create_run, find_run
+from dtrain.runs.folder import list_runs
+from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Session
 from dtrain.workflows.lr_find import RateReport, constant, lr_find
 from tests.workflows.test_run import Listener
 
@@ -99,7 +99,7 @@ def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
     drawn = []
     monkeypatch.setattr(Session, "trial", diverge)
     monkeypatch.setattr(
-        "dtrain.plots.plot_rates", lambda curves, rates, found, path, title: drawn.append(found.rate is not None)
+        "dtrain.plots.rates.plot_rates", lambda curves, rates, found, path, title: drawn.append(found.rate is not None)
     )
     written = tmp_path / "better.yaml"
     report = lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=written, verify=True)

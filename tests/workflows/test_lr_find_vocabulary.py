@@ -8,14 +8,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from dtrain.rate_range import RateRange
-from dtrain.run_interface import RunOptions
-from dtrain.spec import Experiment
-from dtrain.techniques.activations import Activation
-from dtrain.techniques.networks import Network
-from dtrain.techniques.normalizations import Normalization
-from dtrain.techniques.optimizers import Optimizer
-from dtrain.techniques.regularizers import Regularizer
+from dtrain.experiment.spec import Experiment
+from dtrain.experiment.techniques.activations import Activation
+from dtrain.experiment.techniques.networks import Network
+from dtrain.experiment.techniques.normalizations import Normalization
+from dtrain.experiment.techniques.optimizers import Optimizer
+from dtrain.experiment.techniques.regularizers import Regularizer
+from dtrain.rates.search_range import RateRange
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.lr_find import lr_find
 from tests.workflows.test_run import Listener
 

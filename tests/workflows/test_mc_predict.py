@@ -12,17 +12,17 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.bases.files import HDF5_MAGIC
 from dtrain.cli import main
-from dtrain.config import load_experiment
 from dtrain.data.sources import load_images
-from dtrain.errors import ConfigError, DataError, EnvironmentProblem, UsageError
-from dtrain.run_folder import RunFolder, list_runs
-from dtrain.run_interface import RunOptions
-from dtrain.runs import find_run
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.ground.errors import ConfigError, DataError, EnvironmentProblem, UsageError
+from dtrain.monte_carlo.source import Request
+from dtrain.reuse.files import HDF5_MAGIC
+from dtrain.runs.catalogue import find_run
+from dtrain.runs.folder import RunFolder, list_runs
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.mc_predict import McReport, mc_predict
 from dtrain.workflows.run import run, run_seeds
-from dtrain.workflows.stochastic_source import Request
 from tests.workflows.test_run import Listener
 
 SMALL = ["dataset.train_limit=640", "network=[16]", "training.epochs=1", "training.engine=graph"]
@@ -104,7 +104,7 @@ def test_passes_that_the_disk_has_no_room_for_are_refused_and_nothing_is_written
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = sorted(runs.iterdir())
-    monkeypatch.setattr("dtrain.sampling.shutil.disk_usage", lambda path: SimpleNamespace(free=799_999))
+    monkeypatch.setattr("dtrain.monte_carlo.passes.shutil.disk_usage", lambda path: SimpleNamespace(free=799_999))
     with pytest.raises(EnvironmentProblem, match="2,000 images x 10 classes, 800,000 bytes; 799,999 are free"):
         mc_predict(Request("dropping", samples=10, save_passes=True), RunOptions(runs), Listener())
     assert sorted(runs.iterdir()) == there

@@ -15,15 +15,16 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.checkpoints import KEPT
-from dtrain.config import load_experiment
-from dtrain.errors import DivergedError, DtrainError, ResumeError, RunConflictError, UsageError
-from dtrain.ownership import locked
-from dtrain.run_folder import RunFolder
-from dtrain.run_interface import RunOptions, RunResult
-from dtrain.signals import Stopped
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.ground.errors import DivergedError, DtrainError, ResumeError, RunConflictError, UsageError
+from dtrain.ground.signals import Stopped
+from dtrain.runs.checkpoints import KEPT
+from dtrain.runs.folder import RunFolder
+from dtrain.runs.ownership import locked
+from dtrain.runs.results import RunResult, SeedsResult
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.resume import ResumeRequest, resume
-from dtrain.workflows.run import SeedsResult, run, run_seeds
+from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.show import RunReport, show
 from tests.workflows.test_run import WILD, Listener, small
 
@@ -46,10 +47,10 @@ class Interrupter(Listener):
 @pytest.fixture(autouse=True)
 def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten steps an epoch in three chunks, and a checkpoint after each."""
-    monkeypatch.setattr("dtrain.training.CHUNK_STEPS", 4)
-    monkeypatch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
-    monkeypatch.setattr("dtrain.training.FIRST_CHUNK_STEPS", 4)
-    monkeypatch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("dtrain.engine.training.CHUNK_STEPS", 4)
+    monkeypatch.setattr("dtrain.engine.training.CHUNK_SECONDS", np.inf)
+    monkeypatch.setattr("dtrain.engine.training.FIRST_CHUNK_STEPS", 4)
+    monkeypatch.setattr("dtrain.trials.recording.CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +63,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same run, stopped after 14 of its 20 steps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dtrain.training.CHUNK_STEPS", 4)
-        patch.setattr("dtrain.training.CHUNK_SECONDS", np.inf)
-        patch.setattr("dtrain.training.FIRST_CHUNK_STEPS", 4)
-        patch.setattr("dtrain.recording.CHECKPOINT_SECONDS", 0.0)
+        patch.setattr("dtrain.engine.training.CHUNK_STEPS", 4)
+        patch.setattr("dtrain.engine.training.CHUNK_SECONDS", np.inf)
+        patch.setattr("dtrain.engine.training.FIRST_CHUNK_STEPS", 4)
+        patch.setattr("dtrain.trials.recording.CHECKPOINT_SECONDS", 0.0)
         runs_dir = tmp_path_factory.mktemp("runs")
         with pytest.raises(Stopped):
             run(small(), RunOptions(runs_dir, "cut"), Interrupter(14))

@@ -10,15 +10,16 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.config import load_experiment
 from dtrain.data.prepare import Data, prepare
-from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
-from dtrain.run_folder import RunFolder
-from dtrain.run_interface import RunOptions, RunResult
-from dtrain.runs import create_run
-from dtrain.session import Session
-from dtrain.spec import Experiment
-from dtrain.workflows.run import SeedsResult, can_be_resumed, run, run_seeds
+from dtrain.experiment.config.loading import load_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import ConfigError, DivergedError, RunConflictError, UsageError
+from dtrain.runs.catalogue import create_run
+from dtrain.runs.folder import RunFolder
+from dtrain.runs.results import RunResult, SeedsResult
+from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Session
+from dtrain.workflows.run import can_be_resumed, run, run_seeds
 
 
 class Listener:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dtrain.config import dump_experiment
-from dtrain.errors import RunConflictError, UsageError
-from dtrain.ownership import STATES_IN_WORDS
-from dtrain.run_folder import RunFolder, State
-from dtrain.run_interface import RunResult, SplitResult
-from dtrain.runs import create_run
-from dtrain.spec import Experiment
-from dtrain.statistics import Interval
+from dtrain.experiment.config.loading import dump_experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.ground.errors import RunConflictError, UsageError
+from dtrain.runs.catalogue import create_run
+from dtrain.runs.folder import RunFolder, State
+from dtrain.runs.ownership import STATES_IN_WORDS
+from dtrain.runs.results import RunResult, SplitResult
+from dtrain.statistics.intervals import Interval
 from dtrain.workflows.show import RunReport, SeedsReport, show
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dtrain.config.schema import families
-from dtrain.errors import UsageError
+from dtrain.experiment.config.schema import families
+from dtrain.ground.errors import UsageError
 from dtrain.workflows.techniques import techniques
 
 

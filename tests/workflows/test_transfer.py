@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 
 from dtrain.cli import main
-from dtrain.config import parse_experiment
 from dtrain.data.prepare import prepare
 from dtrain.data.sources import load_images
-from dtrain.errors import ConfigError, DivergedError, RunConflictError, UsageError
-from dtrain.run_folder import RunFolder, list_runs
-from dtrain.run_interface import RunOptions
+from dtrain.experiment.config.loading import parse_experiment
+from dtrain.ground.errors import ConfigError, DivergedError, RunConflictError, UsageError
+from dtrain.runs.folder import RunFolder, list_runs
+from dtrain.studies.transfer_report import ARMS, TransferReport, read_report, verdict_in_words
+from dtrain.studies.transfer_source import SAMPLE, TASK_B, Request, load_task
+from dtrain.trials.request import RunOptions
 from dtrain.workflows.run import run
 from dtrain.workflows.show import SeedsReport, show
 from dtrain.workflows.transfer import transfer
-from dtrain.workflows.transfer_report import ARMS, TransferReport, read_report, verdict_in_words
-from dtrain.workflows.transfer_source import SAMPLE, TASK_B, Request, load_task
-from tests.bases.conftest import reader_in_this_process as reader_in_this_process
-from tests.bases.helpers import load_base
-from tests.surgery.helpers import save_base
-from tests.workflows.made_runs import single
+from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
+from tests.reuse.grafts import save_base
+from tests.reuse.helpers import load_base
+from tests.studies.made_runs import single
 from tests.workflows.test_run import Listener
 
 TASK = parse_experiment(
@@ -187,7 +187,7 @@ def test_controls_can_be_left_out_and_the_result_be_a_base_again(
 def test_a_seed_that_diverges_is_left_out_and_the_command_partly_fails(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dtrain.arms import Arms
+    from dtrain.trials.arms import Arms
 
     trained = Arms.train
 
@@ -225,7 +225,7 @@ def test_more_seeds_than_there_are() -> None:
 
 def test_without_the_full_set_task_b_takes_the_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missing = [type("Place", (), {"missing": ("train-images",)})()]
-    monkeypatch.setattr("dtrain.workflows.transfer_source.locate", lambda name, data_dir: missing)
+    monkeypatch.setattr("dtrain.studies.transfer_source.locate", lambda name, data_dir: missing)
     experiment, (warning,) = load_task(None, [], tmp_path)
     assert experiment.dataset.name == SAMPLE
     assert "dtrain data fetch fashion_mnist" in warning

@@ -14,16 +14,16 @@ import h5py
 import numpy as np
 import pytest
 
-import dtrain.bases.files
-from dtrain.bases import hdf5_reader
+import dtrain.reuse.files
 from dtrain.cli import main
-from dtrain.workflows.transfer_source import SAMPLE
-from tests.bases.conftest import own_process as own_process
-from tests.bases.conftest import reader_in_this_process as reader_in_this_process
-from tests.bases.helpers import arrays_of, dense, flatten, small_layers, soft_link, write_keras_2
-from tests.bases.test_unsafe import lambda_layer, planted
+from dtrain.reuse import hdf5_reader
+from dtrain.studies.transfer_source import SAMPLE
 from tests.cli.test_cli import WITHOUT_TENSORFLOW
-from tests.surgery.helpers import save_base
+from tests.reuse.conftest import own_process as own_process
+from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
+from tests.reuse.grafts import save_base
+from tests.reuse.helpers import arrays_of, dense, flatten, small_layers, soft_link, write_keras_2
+from tests.reuse.test_unsafe import lambda_layer, planted
 
 SIZES = [784, 5, 5, 3]
 
@@ -98,7 +98,7 @@ def test_an_error_of_the_base_comes_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = [type("Place", (), {"missing": ("train-images",)})()]
-    monkeypatch.setattr("dtrain.workflows.transfer_source.locate", lambda name, data_dir: missing)
+    monkeypatch.setattr("dtrain.studies.transfer_source.locate", lambda name, data_dir: missing)
     assert main(["transfer", "--base", "none.h5", "--runs-dir", str(tmp_path / "runs"), "--quiet"]) == 5
     assert capsys.readouterr().err.startswith("error: none.h5: does not exist")
 
@@ -161,7 +161,7 @@ def test_row_102_a_reader_that_dies(
 def test_row_108_the_bytes_that_are_checked_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = whole(tmp_path / "base.h5")
     opened: list[str] = []
-    read = dtrain.bases.files._read
+    read = dtrain.reuse.files._read
 
     def once(one: Path) -> bytes:
         content = read(one)
@@ -169,7 +169,7 @@ def test_row_108_the_bytes_that_are_checked_are_loaded(tmp_path: Path, monkeypat
         os.unlink(one)
         return content
 
-    monkeypatch.setattr(dtrain.bases.files, "_read", once)
+    monkeypatch.setattr(dtrain.reuse.files, "_read", once)
     assert command(path, tmp_path, "transfer.unfrozen_epochs=0", "transfer.frozen_epochs=1", "--no-controls") == 0
     assert opened == ["base.h5"]
 
@@ -217,7 +217,7 @@ def test_every_field_of_the_section_is_an_option(capsys: pytest.CaptureFixture[s
     import inspect
 
     from dtrain.cli.training import transfer_command
-    from dtrain.staging import Transfer
+    from dtrain.experiment.transfer import Transfer
 
     assert set(Transfer.model_fields) <= set(inspect.signature(transfer_command).parameters)
 

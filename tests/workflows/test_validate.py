@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.config import parse_experiment
-from dtrain.errors import ConfigError
+from dtrain.experiment.config.loading import parse_experiment
+from dtrain.ground.errors import ConfigError
 from dtrain.workflows.validate import validate
 
 

@@ -17,7 +17,7 @@ from dtrain.data.idx import IDX_NAMES, idx_sha256, write_idx
 from dtrain.data.images import Array, ImageSet, Labels
 from dtrain.data.official import OFFICIAL, SAMPLE_HASHES, SAMPLES_FOLDER
 from dtrain.data.places import DATA_FOLDER, folder_place, read_place
-from dtrain.errors import DataError
+from dtrain.ground.errors import DataError
 
 TRAIN_IMAGES_A_CLASS = 1_000
 TEST_IMAGES_A_CLASS = 200

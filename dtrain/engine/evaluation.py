@@ -1,0 +1,161 @@
+"""The compiled forward pass: probabilities and losses of a trained model, and final statistics for batch norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from dtrain.data.prepare import Scaling, Split
+from dtrain.engine.epoch import Scaler
+from dtrain.engine.losses import class_probabilities, example_losses
+from dtrain.engine.model import Output
+from dtrain.layers.noise import noise
+from dtrain.statistics.intervals import wilson_interval
+
+BATCH = 1000
+"""Images in one forward pass: large enough to be fast, small enough for convolutions to fit in memory."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of a labelled set of images.
+
+    Args:
+        probabilities: float32 [images, classes].
+        labels: int32 [images].
+        loss: Mean cross-entropy, without penalties.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int32]
+    loss: float
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """The likeliest class of each image."""
+        predictions: npt.NDArray[np.int64] = np.argmax(self.probabilities, axis=1)
+        return predictions
+
+    @property
+    def correct(self) -> int:
+        """How many images are predicted right."""
+        return int((self.predictions == self.labels).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images predicted right."""
+        return self.correct / len(self.labels)
+
+
+EXPLODED = 10.0
+"""A loss so many times that of guessing is no overfitting any more."""
+
+
+def failure_of(train: Evaluation, validation: Evaluation) -> str:
+    """Returns what a finite training came to nothing by, and the two likeliest fixes; empty where it did not.
+
+    Args:
+        train: What the final model says of the training images.
+        validation: What it says of the validation images.
+    """
+    images, classes = len(validation.labels), validation.probabilities.shape[1]
+    if validation.loss > EXPLODED * np.log(classes):
+        found, fix = f"validation loss {validation.loss:.3g} has exploded", "clip with optimizer.global_clipnorm=1.0"
+    elif _is_chance(validation):
+        found = f"validation accuracy {validation.accuracy:.2%} of {images:,} images is no better than chance"
+        if not _is_chance(train):
+            learnt = f"training accuracy is {train.accuracy:.2%}, so what was learnt holds for these images alone"
+            return f"{found}; {learnt}: use more images, or a smaller network with dropout"
+        fix = "if the network is deep, set normalization=batch_norm and initializer=he_normal"
+    else:
+        return ""
+    return f"{found}; lower optimizer.learning_rate tenfold, or {fix}"
+
+
+def _is_chance(found: Evaluation) -> bool:
+    """Whether always naming the most frequent class could be as good."""
+    images = len(found.labels)
+    return wilson_interval(found.correct, images).low <= float(np.bincount(found.labels).max() / images)
+
+
+class Evaluator:
+    """Runs one model in inference mode.
+
+    Args:
+        model: From scaled images to probabilities.
+        output: What the probabilities come from.
+        scaling: How the images are scaled.
+    """
+
+    def __init__(self, model: keras.Model, output: Output, scaling: Scaling) -> None:
+        self._model, self._output, self._scaler = model, output, Scaler(scaling)
+        self._forward = tf.function(self._predict, reduce_retracing=True)
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Returns the model's predictions for `split` and their loss, summed in double precision."""
+        probabilities, losses = [], []
+        for start in range(0, len(split.labels), BATCH):
+            images, labels = split.images[start : start + BATCH], split.labels[start : start + BATCH]
+            predicted, lost = self._forward(tf.constant(images), tf.constant(labels, tf.int32))
+            probabilities.append(predicted.numpy())
+            losses.append(lost.numpy())
+        return Evaluation(
+            probabilities=class_probabilities(self._output, np.concatenate(probabilities)),
+            labels=split.labels,
+            loss=float(np.concatenate(losses).mean(dtype=np.float64)),
+        )
+
+    def _predict(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        probabilities = self._model(self._scaler(images), training=False)
+        return probabilities, example_losses(self._output, labels, probabilities)
+
+
+def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, batch_size: int) -> None:
+    """Replaces the moving statistics of batch normalization by those of one pass over the training set.
+
+    Each layer gets the mean of the batches' means, and as variance the mean of the batches' variances plus the variance
+    of their means, weighted by the batches' sizes, so that it is the variance over all images (Ioffe & Szegedy 2015,
+    algorithm 2, lines 10 to 11). Noise layers are off. The batches are drawn in a fixed order that has nothing to do
+    with the order of the file, which may be sorted by class. Frozen layers keep theirs, as they do in training.
+
+    Args:
+        model: A trained model.
+        train: The training images as stored.
+        scaling: How the images are scaled.
+        batch_size: Images in a batch, as in training.
+    """
+    normalizing = (layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    layers = [layer for layer in normalizing if layer.trainable]
+    if not layers:
+        return
+    batch_moments = tf.function(_moments_of(model, layers, Scaler(scaling)), reduce_retracing=True)
+    order = np.random.default_rng(0).permutation(len(train.labels))
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    moments = [batch_moments(tf.constant(train.images[batch])) for batch in batches]
+    sizes = [len(batch) for batch in batches]
+    for number, layer in enumerate(layers):
+        means = np.stack([batch[number][0].numpy() for batch in moments]).astype(np.float64)
+        variances = np.stack([batch[number][1].numpy() for batch in moments]).astype(np.float64)
+        mean = np.average(means, axis=0, weights=sizes)
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, axis=0, weights=sizes))
+
+
+def _moments_of(
+    model: keras.Model, layers: list[keras.layers.Layer], scaler: Scaler
+) -> Callable[[tf.Tensor], list[tuple[tf.Tensor, tf.Tensor]]]:
+    """Returns a function from images to mean and variance of what goes into each of `layers`, in training mode."""
+    inner = keras.Model(model.inputs, [layer.input for layer in layers])
+
+    def moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        with noise(None):
+            signals = inner(scaler(images), training=True)
+        signals = signals if isinstance(signals, list) else [signals]
+        return [tf.nn.moments(signal, list(range(len(signal.shape) - 1))) for signal in signals]
+
+    return moments

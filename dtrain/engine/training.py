@@ -1,0 +1,275 @@
+"""Training: epochs, validation, performance scheduling, early stopping and the best weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dtrain.data.prepare import Data
+from dtrain.engine.epoch import Engine, StepRecords
+from dtrain.engine.evaluation import Evaluation, Evaluator, set_final_statistics
+from dtrain.engine.state import EpochMetrics, History, Patience, StepLog, TrainingState
+from dtrain.experiment.spec import Experiment
+from dtrain.experiment.techniques.normalizations import BatchNorm
+from dtrain.experiment.techniques.schedule_technique import FloatArray, Plan
+from dtrain.experiment.techniques.schedules import Performance, Plateau, Schedule
+from dtrain.ground.errors import DivergedError
+
+CHUNK_STEPS = 500
+"""Steps between two looks at the outside world, at most: well under a second for the lesson's networks."""
+CHUNK_SECONDS = 1.0
+"""What these steps may take: so long does a request to stop wait where each of them is slow."""
+FIRST_CHUNK_STEPS = 1
+"""Steps before the first look: nobody knows yet what a step takes."""
+FIXES = "lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0"
+
+_SHUFFLE, _NOISE = 1, 2
+"""Streams of random numbers under one seed; the layers' initializers have their own."""
+
+
+def epoch_order(seed: int, epoch: int, examples: int) -> npt.NDArray[np.int64]:
+    """Returns the order of the examples in an epoch, which depends on nothing else."""
+    return np.random.default_rng([seed, _SHUFFLE, epoch]).permutation(examples)
+
+
+def noise_seed(seed: int) -> int:
+    """Returns what seeds the noise layers of a training with that seed."""
+    return int(np.random.SeedSequence([seed, _NOISE]).generate_state(1)[0])
+
+
+class Observer(Protocol):
+    """Whoever wants to know how training goes on, between two chunks."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Called after each chunk with the steps taken so far."""
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
+        """Called after each epoch with its metrics and duration."""
+
+    def on_border(self, take_state: Callable[[], TrainingState], *, last: bool) -> None:
+        """Called where training can be left and gone on with: between two chunks, and after each epoch.
+
+        Args:
+            take_state: Returns the state at this moment; a DivergedError if a weight is not finite.
+            last: Whether no step follows.
+        """
+
+
+class Pace:
+    """How many steps fit between two looks at the outside world; where an epoch is cut changes no result."""
+
+    def __init__(self) -> None:
+        self.chunk_steps = min(FIRST_CHUNK_STEPS, CHUNK_STEPS)
+
+    def measure(self, steps: int, seconds: float) -> None:
+        """Takes note of what the last chunk took.
+
+        Args:
+            steps: Its steps.
+            seconds: Its duration.
+        """
+        # what a chunk takes may be mostly a compilation, so that the next may be longer again, but not much
+        fitting = min(CHUNK_STEPS, 2 * self.chunk_steps, steps * CHUNK_SECONDS / seconds)
+        self.chunk_steps = max(1, int(fitting))
+
+
+class Trainer:
+    """One training of one experiment with one seed.
+
+    Args:
+        experiment: What to train, and how.
+        data: The data set, split and scaled.
+        engine: The compiled epoch, at its first weights.
+        evaluator: The compiled forward pass of the same model.
+        observer: Told how training goes on.
+        epochs_before: Epochs of earlier stages, so that orders and noise go on from theirs.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: Data,
+        engine: Engine,
+        evaluator: Evaluator,
+        observer: Observer,
+        epochs_before: int = 0,
+    ) -> None:
+        self._experiment, self._data, self._observer = experiment, data, observer
+        self._engine, self._evaluator = engine, evaluator
+        training, optimizer = experiment.training, experiment.optimizer
+        self.epochs, self.steps_per_epoch = training.epochs, engine.steps_per_epoch
+        self.total_steps = self.epochs * self.steps_per_epoch
+        self.plan = Plan(
+            self.steps_per_epoch, training.scheduled_epochs, optimizer.learning_rate, optimizer.cycled_momentum
+        )
+        self._noise_seed = noise_seed(experiment.seed)
+        self._epochs_before = epochs_before
+        self._plateau = Plateau()
+        self._patience = Patience(training.early_stopping)
+        self._ended: list[EpochMetrics] = []
+        self._log = StepLog()
+        self._pace = Pace()
+
+    def restore(self, state: TrainingState) -> None:
+        """Puts everything where it was when `state` was taken."""
+        self._engine.restore(state.variables)
+        self._plateau, self._ended = state.plateau, list(state.epochs)
+        self._patience.best, self._patience.best_epoch = state.best, state.best_epoch
+        self._patience.best_weights = state.best_weights
+        self._log = StepLog()
+        first = len(self._ended) * self.steps_per_epoch
+        for part in (slice(None, first), slice(first, None)) if state.steps else ():
+            self._log.append({name: values[part] for name, values in state.steps.items()})
+
+    def state(self) -> TrainingState:
+        """Returns everything that the next step depends on, and all that was measured before it.
+
+        Raises:
+            DivergedError: A weight is not finite.
+        """
+        for variable in self._engine.model.variables:
+            if not np.isfinite(variable.numpy()).all():
+                message = f"step {self._log.step}: {variable.path} is no longer finite; training diverged"
+                raise DivergedError(message, hint=FIXES)
+        return TrainingState(
+            variables=[variable.numpy() for variable in self._engine.variables],
+            best_weights=self._patience.best_weights,
+            best=self._patience.best,
+            best_epoch=self._patience.best_epoch,
+            plateau=self._plateau,
+            epochs=tuple(self._ended),
+            steps=self._log.since(),
+        )
+
+    def train(self) -> History:
+        """Trains to the end, then restores the best weights and makes the final statistics where asked for.
+
+        Raises:
+            DivergedError: A loss, gradient or weight is not finite.
+        """
+        while not self._has_ended:
+            began = time.perf_counter()
+            metrics = self._train_epoch(len(self._ended))
+            with self._engine.averaged_weights():
+                self._patience.update(metrics, self._engine.model.get_weights())
+            self._ended.append(metrics)
+            self._observer.on_epoch(metrics, time.perf_counter() - began)
+            self._observer.on_border(self.state, last=self._has_ended)
+        self._finish()
+        return self.history()
+
+    def history(self) -> History:
+        """Returns what has been measured so far."""
+        stopped_early = self._has_ended and len(self._ended) < self.epochs
+        return History(tuple(self._ended), self._log.recorded(), self._patience.best_epoch, stopped_early)
+
+    @property
+    def _has_ended(self) -> bool:
+        return len(self._ended) >= self.epochs or self._patience.ends_after(len(self._ended))
+
+    def _train_epoch(self, epoch: int) -> EpochMetrics:
+        first = epoch * self.steps_per_epoch
+        order = epoch_order(self._experiment.seed, self._epochs_before + epoch, self._engine.examples)
+        # what was trained before an interruption is not trained again
+        while (start := self._log.step - first) < self.steps_per_epoch:
+            self._train_chunk(order, first, start, self._next_cut(first, start))
+            if self._log.step < first + self.steps_per_epoch:
+                self._observer.on_border(self.state, last=False)
+        validation = self._validate(first + self.steps_per_epoch)
+        if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:
+            self._measure_plateau(validation.loss)
+        return self._epoch_metrics(epoch, validation)
+
+    def _epoch_metrics(self, epoch: int, validation: Evaluation) -> EpochMetrics:
+        steps = self._log.since(epoch * self.steps_per_epoch)
+        return EpochMetrics(
+            epoch=epoch + 1,
+            step=self._log.step,
+            loss=float(np.average(steps["loss"], weights=steps["examples"])),
+            penalty=float(steps["penalty"].mean()),
+            accuracy=float(np.average(steps["accuracy"], weights=steps["examples"])),
+            val_loss=validation.loss,
+            val_accuracy=validation.accuracy,
+            learning_rate=float(steps["learning_rate"][-1]),
+            momentum=float(steps["momentum"][-1]) if "momentum" in steps else None,
+            gradient_norm=float(steps["gradient_norm"].mean()),
+        )
+
+    @property
+    def _schedule(self) -> Schedule:
+        return self._experiment.schedule
+
+    def _next_cut(self, first: int, start: int) -> int:
+        """Where in an epoch something is to happen between two steps."""
+        cut = min(start + self._pace.chunk_steps, self.steps_per_epoch)
+        if isinstance(self._schedule, Performance) and self._schedule.every_steps:
+            every = self._schedule.every_steps
+            cut = min(cut, start + every - (first + start) % every)
+        return cut
+
+    def _train_chunk(self, order: npt.NDArray[np.int64], first: int, start: int, stop: int) -> None:
+        # behind the end of the schedule its last rate holds
+        numbers = np.minimum(np.arange(first, first + self.steps_per_epoch), self.plan.total_steps - 1)
+        rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
+        momenta = self._schedule.momenta(numbers, self.plan)
+        first_noise = first + self._epochs_before * self.steps_per_epoch
+        began = time.perf_counter()
+        records = self._engine.train(order, rates, momenta, self._noise_seed, first_noise, start, stop)
+        self._pace.measure(stop - start, time.perf_counter() - began)
+        self._log.append(
+            {
+                "loss": records.loss,
+                "penalty": records.penalty,
+                "accuracy": records.accuracy,
+                "examples": records.examples,
+                "learning_rate": rates[start:stop],
+                "gradient_norm": records.gradient_norm,
+                **({} if momenta is None else {"momentum": momenta[start:stop]}),
+            }
+        )
+        self._refuse_divergence(records, rates[start:stop], first + start)
+        self._observer.on_progress(first + stop, self.total_steps)
+        every = self._schedule.every_steps if isinstance(self._schedule, Performance) else None
+        if every and (first + stop) % every == 0:
+            self._measure_plateau(self._validate(first + stop).loss)
+
+    def _refuse_divergence(self, records: StepRecords, rates: FloatArray, first_step: int) -> None:
+        finite = np.isfinite(records.loss) & np.isfinite(records.penalty) & np.isfinite(records.gradient_norm)
+        if finite.all():
+            return
+        bad = int(finite.argmin())
+        step = first_step + bad
+        before = f"; the loss before was {self._log.since()['loss'][step - 1]:.3g}" if step else ""
+        raise DivergedError(
+            f"step {step + 1}, epoch {step // self.steps_per_epoch + 1}: loss {records.loss[bad]:.3g}, gradient norm "
+            f"{records.gradient_norm[bad]:.3g} at learning rate {rates[bad]:.3g}{before}; training diverged",
+            hint=FIXES,
+        )
+
+    def _measure_plateau(self, val_loss: float) -> None:
+        assert isinstance(self._schedule, Performance)
+        self._plateau = self._schedule.update(self._plateau, val_loss, self.plan.learning_rate)
+
+    def _validate(self, step: int) -> Evaluation:
+        # what is measured is what would be kept: the average of the weights, where there is one
+        with self._engine.averaged_weights():
+            validation = self._evaluator.evaluate(self._data.validation)
+        if not np.isfinite(validation.loss):
+            raise DivergedError(
+                f"step {step}: validation loss {validation.loss}, so weights are no longer finite; training diverged",
+                hint=FIXES,
+            )
+        return validation
+
+    def _finish(self) -> None:
+        self._engine.finalize()
+        rule = self._experiment.training.early_stopping
+        if rule and rule.restore_best_weights and self._patience.best_weights:
+            self._engine.model.set_weights(self._patience.best_weights)
+        normalization = self._experiment.normalization
+        if isinstance(normalization, BatchNorm) and normalization.final_statistics == "full_pass":
+            set_final_statistics(self._engine.model, self._data.train, self._data.scaling, self._engine.batch_size)

@@ -1,0 +1,1 @@
+"""The text of an experiment file: read, checked, explained and written."""

@@ -1,0 +1,142 @@
+"""Turn the text of an experiment file and overrides from the command line into an Experiment, and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dtrain.experiment.advice.findings import advise
+from dtrain.experiment.config.advised import Advice, placed
+from dtrain.experiment.config.files import check_meant, read_file
+from dtrain.experiment.config.overrides import apply_overrides
+from dtrain.experiment.config.problems import as_written, experiment_problems, remaining_contradictions
+from dtrain.experiment.config.yaml_reader import Document, Place, decode_yaml, read_yaml
+from dtrain.experiment.config.yaml_writer import write_yaml
+from dtrain.experiment.spec import NAMED_DATASETS, Experiment
+from dtrain.ground.errors import ConfigError, Problem, did_you_mean
+from dtrain.ground.printable import clipped, printable, shown
+
+MAXIMUM_PROBLEMS = 50
+SMALLEST_FILE = "every key is optional; the smallest file is `seed: 42`, and `dtrain init` writes a whole one"
+
+
+def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment that a file describes.
+
+    Args:
+        path: The file; None for the default experiment.
+        overrides: ``key.path=value``, put in the place of what the file says.
+
+    Raises:
+        ConfigError: The file cannot be read, or everything that is wrong with it and the overrides.
+        UsageError: An override is not of the form ``KEY=VALUE``.
+    """
+    return _experiment(_document(path, overrides))
+
+
+def load_advised(
+    path: Path | None, overrides: Sequence[str] = (), *, strict: bool = False
+) -> tuple[Experiment, tuple[Advice, ...]]:
+    """Returns the experiment that a file describes, and what the lesson advises against in it.
+
+    Args:
+        path: The file; None for the default experiment.
+        overrides: ``key.path=value``, put in the place of what the file says.
+        strict: Whether advice that is not followed is an error.
+
+    Raises:
+        ConfigError: As `load_experiment` does; if `strict`, also all the advice.
+        UsageError: An override is not of the form ``KEY=VALUE``.
+    """
+    document = _document(path, overrides)
+    experiment = _experiment(document)
+    advice = tuple(placed(finding, document) for finding in advise(experiment))
+    if strict and advice:
+        raise ConfigError(advice)
+    return experiment, advice
+
+
+def parse_experiment(text: str, source: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment that the text of a file describes.
+
+    Args:
+        text: YAML.
+        source: What to call the text in messages, such as the file's path.
+        overrides: ``key.path=value``, put in the place of what the text says.
+
+    Raises:
+        ConfigError: Everything that is wrong with the text and the overrides.
+        UsageError: An override is not of the form ``KEY=VALUE``.
+    """
+    return _experiment(apply_overrides(_mapping(read_yaml(text, source)), overrides))
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """Returns an experiment as the text of a file, every default filled in; reading it gives an equal experiment."""
+    fields = {name: _kind_first(value) for name, value in experiment.model_dump(mode="json").items()}
+    return "# A whole dtrain experiment, every default filled in.\n" + write_yaml(fields)
+
+
+def _document(path: Path | None, overrides: Sequence[str]) -> Document:
+    """Returns what the user wrote, in the file and on the command line."""
+    if path is None:
+        name = "default experiment"
+        return apply_overrides(Document({}, {(): Place(name, name)}), overrides)
+    source = printable(str(path))
+    content = read_file(path, source)
+    try:
+        document = _mapping(read_yaml(decode_yaml(content, source), source))
+    except ConfigError:
+        check_meant(path, content, source)
+        raise
+    return apply_overrides(document, overrides)
+
+
+def _mapping(document: Document) -> Document:
+    if not isinstance(document.value, dict):
+        received = "nothing" if document.value is None else shown(document.value)
+        message = f"got {received}; expected a mapping of keys to values"
+        raise ConfigError(message, where=document.places[()].value, hint=SMALLEST_FILE)
+    return document
+
+
+def _experiment(document: Document) -> Experiment:
+    found: Iterator[Problem] = iter(())
+    try:
+        experiment = Experiment.model_validate(document.value)
+    except ValidationError as error:
+        found = chain(experiment_problems(error, document), remaining_contradictions(error, document))
+    problems = list(islice(chain(document.problems, _dataset_problems(document), found), MAXIMUM_PROBLEMS + 1))
+    if len(problems) > MAXIMUM_PROBLEMS:
+        problems[-1] = Problem("and more problems; put these right first")
+    if problems:
+        raise ConfigError(problems)
+    return experiment
+
+
+def _dataset_problems(document: Document) -> list[Problem]:
+    """Finds a data set that is neither known by name nor a path: pydantic takes any name for a path."""
+    written = as_written(("dataset", "name"), document)
+    name = written.value
+    if not isinstance(name, str) or name in ("", *NAMED_DATASETS) or _is_path(name):
+        return []
+    names = ", ".join(map(repr, NAMED_DATASETS))
+    message = f"got {shown(name)}; expected one of {names}, or a path{did_you_mean(clipped(name), NAMED_DATASETS)}"
+    return [Problem(message, written.where, "a folder of four IDX files or a .npz file is given by its path")]
+
+
+def _is_path(name: str) -> bool:
+    looks_like_one = any(sign in name for sign in "/\\") or name.startswith((".", "~")) or name.endswith(".npz")
+    return looks_like_one or os.path.exists(name)
+
+
+def _kind_first(value: object) -> object:
+    if isinstance(value, list):
+        return [_kind_first(one) for one in value]
+    if isinstance(value, dict) and "kind" in value:
+        return {"kind": value["kind"], **value}
+    return value

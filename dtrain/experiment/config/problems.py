@@ -1,0 +1,265 @@
+"""Say what is wrong with an experiment in the words of its file, at the places where the user wrote it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dtrain.experiment.config.overrides import long_form
+from dtrain.experiment.config.schema import Schema, experiment_schema, kinds_of, resolved
+from dtrain.experiment.config.suggestions import guess_key, guess_kind, guess_mapping
+from dtrain.experiment.config.yaml_reader import Document
+from dtrain.experiment.config.yaml_schema import MAXIMUM_DIGITS, plain_value
+from dtrain.experiment.spec import Experiment
+from dtrain.experiment.techniques.technique import Contradiction, Contradictions
+from dtrain.ground.errors import Problem, did_you_mean
+from dtrain.ground.printable import KeyPath, clipped, dotted, shown
+
+_NOUNS = {
+    "integer": ("an integer", "integers"),
+    "number": ("a number", "numbers"),
+    "boolean": ("true or false", "values true or false"),
+    "string": ("text that is not empty", "texts that are not empty"),
+    "object": ("a mapping", "mappings"),
+    "null": ("null", "nulls"),
+}
+_BOUNDS = {
+    "minimum": "of at least",
+    "exclusiveMinimum": "greater than",
+    "maximum": "of at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a complaint of pydantic is about.
+
+    Args:
+        path: The path in an experiment written without short forms.
+        schema: What may stand there; empty where nothing may.
+        section: The mapping that holds it.
+        family: Every kind of that mapping; empty where it has no kinds.
+    """
+
+    path: KeyPath
+    schema: Schema
+    section: Schema
+    family: Mapping[str, Schema]
+
+
+def experiment_problems(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Yields every problem with the experiment, each once.
+
+    Args:
+        error: What pydantic found.
+        document: What the user wrote.
+    """
+    complaints = [(_target(one["loc"]), one) for one in error.errors(include_url=False, include_input=False)]
+    containers = {target.path[:end] for target, _ in complaints for end in range(len(target.path))}
+    seen: set[Problem] = set()
+    for target, complaint in complaints:
+        if complaint["type"] == "value_error":
+            found = _contradictions(target, complaint, document)
+        elif complaint["type"] == "extra_forbidden":
+            found = [_unknown_key(target, document)]
+        else:
+            # A list is also wrong whenever one of its entries is: only the entry is worth a message.
+            found = [] if target.path in containers else [_wrong_value(target, complaint, document)]
+        yield from (one for one in found if one not in seen)
+        seen.update(found)
+
+
+def remaining_contradictions(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Yields what contradicts itself among the sections that `error` does not complain about.
+
+    pydantic looks at the whole only when every part is right; the user is told of everything at once all the same.
+
+    Args:
+        error: What pydantic found.
+        document: What the user wrote.
+    """
+    wrong = {one["loc"][0] for one in error.errors(include_url=False, include_input=False) if one["loc"]}
+    if not wrong:
+        return
+    written = cast(dict[str, Any], document.value)
+    try:
+        Experiment.model_validate({key: value for key, value in written.items() if key not in wrong})
+    except ValidationError as second:
+        whole = (one["ctx"]["error"] for one in second.errors() if one["type"] == "value_error" and not one["loc"])
+        for found in (one for contradictions in whole for one in contradictions.found):
+            if wrong.isdisjoint({found.path[0], *found.beside}):
+                yield contradiction_problem(found.path, found, document)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the user wrote at a path.
+
+    Args:
+        value: The value.
+        where: Its place, for a message.
+        key_where: The place of its key.
+        missing: Whether nothing is written there; the places are then those of the section around it.
+    """
+
+    value: object
+    where: str
+    key_where: str
+    missing: bool
+
+
+def as_written(path: KeyPath, document: Document) -> Written:
+    """Returns what the user wrote at a path, where short forms may leave out some of the path's steps.
+
+    Args:
+        path: The path in an experiment written without short forms.
+        document: What the user wrote.
+    """
+    value, missing = document.value, False
+    written: KeyPath = ()
+    for position, part in enumerate(path):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            value, written = cast(Any, value)[part], (*written, part)
+        elif isinstance(value, dict) and isinstance(part, str):
+            written, missing = (*written, *path[position:]), True
+            break
+    place = document.nearest(written)
+    named = written == place.named[: len(written)]
+    name = "" if named else f" {dotted(written)}"
+    return Written(value, place.value + name, place.key + name, missing)
+
+
+def _target(location: Sequence[str | int]) -> Target:
+    """Finds what pydantic's location means: it names the kinds and the branches of unions that it went through."""
+    path: KeyPath = ()
+    schema = experiment_schema()
+    section: Schema = {}
+    family: Mapping[str, Schema] = {}
+    for position, part in enumerate(location):
+        inner = resolved(schema)
+        if "discriminator" in inner:
+            family = kinds_of(inner)
+            schema = family[str(part)]
+        elif "properties" in inner:
+            path, section = (*path, part), inner
+            family = family if inner in family.values() else {}
+            schema = inner["properties"].get(part, {})
+        elif "items" in inner:
+            path, schema = (*path, part), inner["items"]
+        elif position < len(location) - 1:
+            schema = next(one for one in inner["anyOf"] if one["type"] == "array")
+    return Target(path, schema, section, family)
+
+
+def _contradictions(target: Target, complaint: ErrorDetails, document: Document) -> list[Problem]:
+    wrong = complaint["ctx"]["error"]
+    found = wrong.found if isinstance(wrong, Contradictions) else (wrong,)
+    return [contradiction_problem((*target.path, *one.path), one, document) for one in found]
+
+
+def contradiction_problem(path: KeyPath, wrong: Contradiction, document: Document) -> Problem:
+    """Returns what does not fit together; says so where the value to blame is one that the user did not write."""
+    if is_written(path, document):
+        return Problem(wrong.message, as_written(path, document).where, wrong.hint)
+    message = wrong.message.replace("got ", "got the default ", 1)
+    return Problem(message, f"{document.nearest(path).value} {dotted(path)}", wrong.hint)
+
+
+def is_written(path: KeyPath, document: Document) -> bool:
+    """Whether the value at a path is the user's: an override of one field brings defaults along, without places."""
+    value = document.value
+    written: KeyPath = ()
+    for position, part in enumerate(path):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            value, written = cast(Any, value)[part], (*written, part)
+            if written not in document.places:
+                return False
+            continue
+        value = long_form(path[:position], value) if position else value
+        if isinstance(value, dict) and part not in value:
+            return False
+        value = cast(Any, value)[part] if isinstance(value, dict | list) else value
+    return True
+
+
+def _unknown_key(target: Target, document: Document) -> Problem:
+    key, keys = str(target.path[-1]), list(target.section["properties"])
+    kind = next((f" for {kind}" for kind, one in target.family.items() if one is target.section), "")
+    owners = [repr(kind) for kind, one in target.family.items() if key in one["properties"]]
+    message = f"got the unknown key {clipped(key)!r}{kind}; expected one of {', '.join(map(repr, keys))}"
+    belongs = f"; {key!r} belongs to {', '.join(owners)}" if owners else guess_key(key, keys)
+    return Problem(message + belongs, as_written(target.path, document).key_where)
+
+
+def _wrong_value(target: Target, complaint: ErrorDetails, document: Document) -> Problem:
+    path, schema = target.path, target.schema
+    tagged = complaint["type"].startswith("union_tag")
+    kinds = kinds_of(resolved(schema)) if tagged else {}
+    if tagged:
+        path, schema = (*path, "kind"), {"enum": list(kinds)}
+    written = as_written(path, document)
+    value, expected = written.value, _expected(path, schema)
+    if written.missing:
+        guess = guess_mapping(written.value, kinds) if tagged else ""
+        return Problem(f"is missing; expected {expected}{guess}", written.where)
+    if isinstance(value, float) and not math.isfinite(value):
+        expected = expected.replace("a number", "a finite number")
+    kind, hint = "", ""
+    if complaint["type"].endswith("_type") and isinstance(value, str | bool):
+        kind = " (a string)" if isinstance(value, str) else " (a boolean)"
+        hint = "write it without quotes" if _is_quoted_number(value) else ""
+    near = _near(value, kinds, schema) if isinstance(value, str) else ""
+    return Problem(f"got {shown(value)}{kind}; expected {expected}{near}", written.where, hint)
+
+
+def _near(value: str, kinds: Mapping[str, Schema], schema: Schema) -> str:
+    return guess_kind(value, kinds) if kinds else did_you_mean(clipped(value), schema.get("enum", ()))
+
+
+def _is_quoted_number(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAXIMUM_DIGITS and isinstance(plain_value(value), int | float)
+
+
+def _expected(path: KeyPath, schema: Schema) -> str:
+    """Returns in words what may stand at a path."""
+    inner = resolved(schema)
+    takes_name = isinstance(path[-1], int) or isinstance(long_form(path, "name"), dict)
+    if "discriminator" in inner:
+        kinds = ", ".join(map(repr, kinds_of(inner)))
+        return f"one of {kinds}, or a mapping with kind" if takes_name else f"a list, or a mapping with kind {kinds}"
+    if "properties" in inner and takes_name:
+        return "a name or a mapping"
+    return in_words(schema)
+
+
+def explanation(schema: Schema) -> str:
+    """Returns what a field is for, where its name does not say it all, and what it may be."""
+    words, description = in_words(schema), schema.get("description")
+    return f"{description} ({words})" if description else words
+
+
+def in_words(schema: Schema, *, plural: bool = False) -> str:
+    """Returns in words what a schema allows, such as ``a number greater than 0``."""
+    if "anyOf" in schema:
+        return ", or ".join(in_words(one) for one in schema["anyOf"])
+    if "$ref" in schema:
+        return in_words(resolved(schema))
+    if "enum" in schema:
+        return f"one of {', '.join(map(repr, schema['enum']))}"
+    if "items" in schema:
+        return _listin_words(schema)
+    bounds = [f"{word} {schema[bound]}" for bound, word in _BOUNDS.items() if bound in schema]
+    return " ".join([_NOUNS[schema["type"]][plural], " and ".join(bounds)]).strip()
+
+
+def _listin_words(schema: Schema) -> str:
+    number = f" of {schema['minItems']} or more" if "minItems" in schema else ""
+    if "type" in schema["items"] and "enum" not in schema["items"]:
+        return f"a list{number or ' of'} {in_words(schema['items'], plural=True)}"
+    return f"a list{number}, each {_expected((0,), schema['items'])}"

@@ -1,0 +1,1 @@
+"""The families of techniques that an experiment names."""

@@ -1,0 +1,243 @@
+"""Files that are replaced as a whole or not at all, and read with damage noticed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from dtrain.ground.errors import EnvironmentProblem, RunConflictError, UsageError
+from dtrain.ground.printable import printable
+
+Array = npt.NDArray[Any]
+
+PROBE_BYTES = 64 * 1024
+"""About what a run writes before its first epoch has ended."""
+
+LEFTOVER = re.compile(r"\.[\w-]+-\d+-[0-9a-f]{8}(\.\w+)?")
+"""The name of a file or folder that is being written."""
+DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
+"""What parsing raises on bytes that are not those written; errors of JSON and UTF-8 are ValueErrors."""
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Gives a new name beside `path`, with its suffix, to write to: at the end that file takes the place of `path`.
+
+    Raises:
+        EnvironmentProblem: Writing failed; what was at `path` is still there.
+    """
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        with writing(path):
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
+            # Some network file systems cannot flush a folder; the file is in its place all the same.
+            with suppress(OSError):
+                _flush_to_disk(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Gives a new folder beside `path` to write files into: at the end, all of it on disk, it becomes `path`.
+
+    Args:
+        path: The folder to make, which does not exist.
+
+    Raises:
+        EnvironmentProblem: Writing failed; nothing of it is left.
+    """
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with writing(path):
+            temporary.mkdir()
+            yield temporary
+            for file in temporary.iterdir():
+                _flush_to_disk(file)
+            _flush_to_disk(temporary)
+            temporary.rename(path)
+            _flush_to_disk(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what processes that were killed had begun to write into a folder that no other process writes to."""
+    for path in folder.glob(".*") if folder.is_dir() else ():
+        if LEFTOVER.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):
+                path.unlink()
+
+
+@contextmanager
+def held_lock(path: Path, seconds: float) -> Iterator[None]:
+    """Holds the lock of a file, which the system lets go of when the process dies, however it does.
+
+    Args:
+        path: The file; made if it is missing.
+        seconds: How long to wait for another process.
+
+    Raises:
+        Timeout: Another process holds it.
+        EnvironmentProblem: The file cannot be made, or the file system has no locks.
+    """
+    lock = FileLock(path, timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError) as error:
+        with writing(path):
+            raise error if isinstance(error, OSError) else OSError(errno.ENOLCK, str(error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what reading `path` raises inside into a RunConflictError that says what to do."""
+    hint = "the run folder is not complete: copy the file from a backup, or run the experiment again"
+    try:
+        yield
+    except OSError as problem:
+        raise RunConflictError(f"cannot be read: {problem.strerror}", where=str(path), hint=hint) from None
+    except DAMAGE as problem:
+        message = f"is damaged: {type(problem).__name__} {problem}; expected it as dtrain wrote it"
+        raise RunConflictError(message, where=str(path), hint=hint) from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the system refuses inside into an EnvironmentProblem that says what to do."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as problem:
+        message = f"cannot be written: {problem.strerror or problem} (errno {problem.errno})"
+        raise EnvironmentProblem(message, where=str(path), hint=_way_out(path, problem.errno)) from problem
+
+
+def _way_out(path: Path, number: int | None) -> str:
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and path.parent.exists():
+        return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
+    if number == errno.ENOLCK:
+        mount = next(folder for folder in path.absolute().parents if folder.is_mount())
+        return f"the file system at {mount} has no locks: set HDF5_USE_FILE_LOCKING=FALSE, or choose another --runs-dir"
+    if number == errno.ENOENT and not path.parent.exists():
+        return "the run folder was deleted or moved while the run was going on"
+    return "choose a folder that you may write to with --runs-dir"
+
+
+def check_writable(folder: Path) -> None:
+    """Proves that files can be written in a folder; leaves nothing behind.
+
+    Permissions alone say nothing of quotas, full disks and file systems that only look as if they had folders.
+
+    Raises:
+        EnvironmentProblem: They cannot.
+    """
+    with writing(folder), tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(bytes(PROBE_BYTES))
+        probe.flush()
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_new(path: Path, where: str) -> None:
+    """Raises a `UsageError` unless a file can be made at `path` without taking another's place.
+
+    Args:
+        path: The file to make.
+        where: What asks for it, for the message.
+    """
+    if os.path.lexists(path):
+        got = "a folder; expected a new file" if path.is_dir() else "a file that exists; expected a new one"
+        raise UsageError(f"got {got}", where=where)
+    if not path.parent.is_dir():
+        message = "got a file in a folder that does not exist; expected a folder that does"
+        raise UsageError(message, where=where, hint=f"make {printable(str(path.parent))} first")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Puts `content` in the place of what was at `path`."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def append_line(path: Path, mapping: Mapping[str, Any]) -> None:
+    """Adds a whole line or none, in place of any torn last line."""
+    line = to_json(mapping)
+    with writing(path), open(path, "a+b", buffering=0) as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+        try:
+            while line:
+                line = line[file.write(line) :]
+        except OSError:
+            file.truncate(whole)
+            raise
+
+
+def to_json(mapping: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """Returns equal bytes for equal mappings; a ValueError if a number is not finite."""
+    return json.dumps(mapping, sort_keys=True, allow_nan=False, indent=indent).encode() + b"\n"
+
+
+def parse(text: bytes) -> dict[str, Any]:
+    """Returns the mapping that JSON text holds; a ValueError if it holds none."""
+    parsed = json.loads(text)
+    if not isinstance(parsed, dict):
+        raise ValueError(f"got {text[:40]!r}; expected a mapping")
+    return parsed
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the mapping in a JSON file."""
+    with reading(path):
+        return parse(path.read_bytes())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Writes what `numpy.savez` writes, but equal bytes for equal arrays: sorted, and without the time."""
+    with replace_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in sorted(arrays):
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(arrays[name], order="C"), allow_pickle=False)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Returns the arrays that `write_arrays` wrote; objects are refused."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        arrays = {}
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+        return arrays

@@ -1,0 +1,1 @@
+"""The layers and the optimizer that Keras lacks."""

@@ -1,0 +1,1 @@
+"""The stochastic passes of mc-predict."""

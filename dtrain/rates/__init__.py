@@ -1,0 +1,1 @@
+"""The learning-rate search: sweep, rules, range, suggestion and grid."""

@@ -1,0 +1,1 @@
+"""Somebody else's model files, read safely, cut and grafted."""

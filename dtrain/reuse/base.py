@@ -1,0 +1,101 @@
+"""Model files that somebody else made, loaded without running anything that is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dtrain.reuse.architecture import Architecture, read_architecture
+from dtrain.reuse.contents import Contents, read_contents
+from dtrain.reuse.files import ModelFile, run_behind
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """What a model file says of itself, read without TensorFlow.
+
+    Args:
+        architecture: Its layers as plans, whose names of initializers and penalties are still to be checked.
+        contents: Its configuration and arrays.
+        path: The file.
+        digest: SHA-256 of the bytes that were read.
+        scaling: As in `Base`.
+    """
+
+    architecture: Architecture
+    contents: Contents
+    path: Path
+    digest: str
+    scaling: dict[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A trained model to build on.
+
+    Args:
+        architecture: Its layers as plans, to build others like them.
+        model: From scaled images to the model's outputs; of stock Keras layers, uncompiled, without penalties.
+        path: The file.
+        digest: SHA-256 of the bytes that were checked and loaded.
+        input_shape: Of one image.
+        classes: How many the output tells apart.
+        scaling: ``kind`` and ``dataset`` of the dtrain run that made the file, and the ``digest`` of that data set
+            where only its images tell offset and factor; None where no run says how the images were scaled.
+    """
+
+    architecture: Architecture
+    model: keras.Model
+    path: Path
+    digest: str
+    input_shape: tuple[int, ...]
+    classes: int
+    scaling: dict[str, Any] | None
+
+
+def read_outline(file: ModelFile) -> Outline:
+    """Takes a model file to pieces, so that most of what is wrong with it is known before TensorFlow starts.
+
+    Args:
+        file: Its bytes.
+
+    Raises:
+        ModelFileError: It is damaged, no model or unsafe.
+    """
+    contents = read_contents(file)
+    return Outline(
+        architecture=read_architecture(contents.configuration, file.path),
+        contents=contents,
+        path=file.path,
+        digest=hashlib.sha256(file.content).hexdigest(),
+        scaling=run_behind(file.path),
+    )
+
+
+def build_base(outline: Outline) -> Base:
+    """Builds the model that a file holds.
+
+    Args:
+        outline: The file, taken to pieces.
+
+    Raises:
+        ModelFileError: It is unsafe or too large, or its arrays are not those of its layers.
+    """
+    from dtrain.reuse.building import build
+
+    model = build(outline.architecture, outline.contents, outline.path)
+    outputs = model.output_shape[-1]
+    return Base(
+        architecture=outline.architecture,
+        model=model,
+        path=outline.path,
+        digest=outline.digest,
+        input_shape=tuple(model.input_shape[1:]),
+        classes=2 if outputs == 1 else outputs,
+        scaling=outline.scaling,
+    )

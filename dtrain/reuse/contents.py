@@ -1,0 +1,162 @@
+"""What a model file holds: the text of its architecture and its arrays, as plain data."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from dtrain.experiment.spec import MAXIMUM_PARAMETERS
+from dtrain.ground.errors import ModelFileError
+from dtrain.ground.files import DAMAGE
+from dtrain.reuse import hdf5_reader
+from dtrain.reuse.files import ModelFile
+
+Layout = Literal["model", "weights"]
+
+LARGEST_ARRAYS = 4 * 4 * MAXIMUM_PARAMETERS
+"""Bytes: the most weights, and an optimizer's three slots for each, which are not read."""
+LARGEST_CONFIGURATION = 8 * 2**20
+READER_SECONDS = 120
+DAMAGED = "damaged or incomplete"
+AGAIN = "get the file again, or save the model again"
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """The arrays of one layer.
+
+    Args:
+        group: Where the file keeps them: in .h5 the layer's name, in .keras a number of its class.
+        name: The layer's name; empty where the file does not say.
+        weights: The name of each array, as the file has it.
+        arrays: float32, one for each weight.
+    """
+
+    group: str
+    name: str
+    weights: tuple[str, ...]
+    arrays: tuple[npt.NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A model file as plain data.
+
+    Args:
+        configuration: The architecture, parsed from JSON and not looked at.
+        layout: ``model`` where one .h5 holds all, ``weights`` where a .keras keeps the arrays by class and number.
+        layers: The layers that have arrays.
+    """
+
+    configuration: dict[str, Any]
+    layout: Layout
+    layers: tuple[StoredLayer, ...]
+
+
+def read_contents(file: ModelFile) -> Contents:
+    """Takes a model file to pieces.
+
+    Raises:
+        ModelFileError: It is damaged, unsafe, too large, or holds no architecture.
+    """
+    if file.kind == "hdf5":
+        head, layers = _read_hdf5(file.content, "model", file.path)
+        if not head["configuration"]:
+            kind = "weights without an architecture" if layers or head["has_weights"] else "no Keras model"
+            hint = "save the whole model: `model.save(...)`, not `model.save_weights(...)`"
+            raise ModelFileError(f"holds {kind}", where=str(file.path), hint=hint)
+        return Contents(_parse(head["configuration"], file.path), "model", layers)
+    configuration, weights = _unpack(file)
+    _, layers = _read_hdf5(weights, "weights", file.path)
+    return Contents(_parse(configuration, file.path), "weights", layers)
+
+
+def _unpack(file: ModelFile) -> tuple[bytes, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+            names = archive.namelist()
+            for name in ("config.json", "model.weights.h5"):
+                if name not in names:
+                    found = ", ".join(names[:5]) or "nothing"
+                    message = f"got an archive of {found}; expected config.json and model.weights.h5"
+                    raise ModelFileError(message, where=str(file.path), hint="save it with Keras 3 as .keras")
+            with archive.open("config.json") as member:
+                configuration = _bounded(member, LARGEST_CONFIGURATION, file.path)
+            with archive.open("model.weights.h5") as member:
+                return configuration, _bounded(member, LARGEST_ARRAYS, file.path)
+    except (*DAMAGE, OSError, NotImplementedError) as error:
+        raise ModelFileError(f"{DAMAGED}: {error}", where=str(file.path), hint=AGAIN) from None
+
+
+def _bounded(member: Any, largest: int, path: Path) -> bytes:
+    """Reads at most so many bytes, whatever the archive declares."""
+    content: bytes = member.read(largest + 1)
+    if len(content) > largest:
+        raise ModelFileError(f"{member.name} unpacks to more than {largest:,} bytes", where=str(path))
+    return content
+
+
+def _parse(configuration: str | bytes, path: Path) -> dict[str, Any]:
+    if len(configuration) > LARGEST_CONFIGURATION:
+        raise ModelFileError(f"an architecture of {len(configuration):,} bytes", where=str(path))
+    try:
+        parsed = json.loads(configuration)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{DAMAGED}: the architecture is no JSON: {error}", where=str(path), hint=AGAIN) from None
+    if not isinstance(parsed, dict):
+        raise ModelFileError(f"{DAMAGED}: the architecture is no mapping", where=str(path), hint=AGAIN)
+    return parsed
+
+
+def _read_hdf5(content: bytes, layout: Layout, path: Path) -> tuple[dict[str, Any], tuple[StoredLayer, ...]]:
+    output = _run_reader(content, layout, path)
+    line, _, stream = output.partition(b"\n")
+    try:
+        head = json.loads(line)
+    except ValueError:
+        raise ModelFileError(f"{DAMAGED}: its HDF5 reader gave no answer", where=str(path), hint=AGAIN) from None
+    if "refused" in head:
+        raise ModelFileError(f"unsafe or no model: {head['refused']}", where=str(path), hint="nothing of it was loaded")
+    if "damaged" in head:
+        raise ModelFileError(f"{DAMAGED}: {head['damaged']}", where=str(path), hint=AGAIN)
+    arrays, start = {}, 0
+    for name, one in head["arrays"].items():
+        stored, shape = np.dtype(one["dtype"]), tuple(one["shape"])
+        array = np.frombuffer(stream, stored, math.prod(shape), start)
+        start += array.nbytes
+        arrays[name] = array.reshape(shape).astype(np.float32)
+    layers = (
+        StoredLayer(one["group"], one["name"], tuple(one["arrays"]), tuple(arrays[name] for name in one["arrays"]))
+        for one in head["layers"]
+    )
+    return head, tuple(one for one in layers if one.arrays)
+
+
+def _run_reader(content: bytes, layout: Layout, path: Path) -> bytes:
+    """Parses in a child: the HDF5 library is written in C, and some damaged files crash it."""
+    command = [sys.executable, "-P", str(Path(hdf5_reader.__file__)), layout, str(LARGEST_ARRAYS)]
+    try:
+        finished = subprocess.run(command, input=content, capture_output=True, timeout=READER_SECONDS)
+    except subprocess.TimeoutExpired:
+        message = f"{DAMAGED}: reading it took more than {READER_SECONDS} seconds"
+        raise ModelFileError(message, where=str(path), hint=AGAIN) from None
+    if finished.returncode < 0:
+        number = -finished.returncode
+        name = signal.Signals(number).name if number in {one.value for one in signal.Signals} else "unknown"
+        message = f"{DAMAGED}: the process that read it died by signal {number} ({name})"
+        raise ModelFileError(message, where=str(path), hint=AGAIN)
+    if finished.returncode:
+        reason = (finished.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+        raise ModelFileError(f"{DAMAGED}: {reason}", where=str(path), hint=AGAIN)
+    return finished.stdout

@@ -1,0 +1,256 @@
+"""The run folder: the only module that knows the files in it and how they are written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from dtrain.ground.errors import RunConflictError
+from dtrain.ground.files import (
+    Array,
+    append_line,
+    parse,
+    read_arrays,
+    read_json,
+    reading,
+    to_json,
+    write,
+    write_arrays,
+    writing,
+)
+
+State = Literal["created", "running", "completed", "interrupted", "diverged", "failed"]
+
+CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
+CONFUSION, MISTAKES, EVALUATION, MC_PREDICT = "confusion.png", "mistakes.png", "evaluation.json", "mc_predict.json"
+TRANSFER = "transfer.json"
+WITHOUT_MODEL = (RATES, MC_PREDICT, TRANSFER)
+METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
+CHECKPOINTS, LOCK = "checkpoints", ".lock"
+
+FIRST_FILES_APPEAR_WITHIN = 0.5
+"""Seconds in which the owner of a new folder has written status and experiment, for another process that looks."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run; reading what is missing or damaged raises a RunConflictError.
+
+    Args:
+        path: The folder; a symbolic link, which may lead anywhere, raises a RunConflictError.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        if self.path.is_symlink():
+            hint = "give the path of the folder that it leads to"
+            raise RunConflictError("got a symbolic link; expected a run folder", where=str(self.path), hint=hint)
+
+    @property
+    def curves_path(self) -> Path:
+        """Where the learning curves are."""
+        return self.path / CURVES
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Where the states are that the run can go on from."""
+        return RunFolder(self.path / CHECKPOINTS).path
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that is locked by whoever trains into the folder."""
+        return self.path / LOCK
+
+    def model_path(self, suffix: Literal["keras", "h5"]) -> Path:
+        """Returns where the model is in the format of that suffix."""
+        return self.path / f"model.{suffix}"
+
+    def evaluation_folder(self, split: str) -> Path:
+        """Returns where the evaluation of a split is, with its pictures."""
+        return RunFolder(self.path / f"evaluation-{split}").path
+
+    def write_evaluation(self, split: str, evaluation: Mapping[str, Any]) -> None:
+        """Writes the evaluation of a split into its folder."""
+        write(self.evaluation_folder(split) / EVALUATION, to_json(evaluation, indent=2))
+
+    def write_config(self, text: str) -> None:
+        """Writes the resolved experiment, as YAML text."""
+        write(self.path / CONFIG, text.encode())
+
+    def wait_for_config(self) -> None:
+        """Waits for a moment if the experiment is not there yet, because the run has only just been made."""
+        _wait_for(self.path / CONFIG)
+
+    def has_config(self) -> bool:
+        """Returns whether the experiment is there."""
+        return (self.path / CONFIG).exists()
+
+    def read_config(self) -> str:
+        """Returns the resolved experiment, as YAML text."""
+        with reading(self.path / CONFIG):
+            return (self.path / CONFIG).read_bytes().decode()
+
+    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Adds the measurements of one epoch; a ValueError if one is not finite."""
+        append_line(self.path / METRICS, metrics)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Returns the measurements of every epoch that has ended."""
+        return self._read_lines(self.path / METRICS)
+
+    def append_timing(self, timing: Mapping[str, Any]) -> None:
+        """Adds the durations of one epoch."""
+        append_line(self.path / TIMING, timing)
+
+    def read_durations(self) -> dict[int, float]:
+        """Returns the seconds that each epoch took, by its number; of damaged lines nothing is known."""
+        lines = self._read_lines(self.path / TIMING)
+        return {one["epoch"]: one["seconds"] for one in lines if {"epoch", "seconds"} <= one.keys()}
+
+    def keep_epochs(self, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """Puts the measurements of these epochs in the place of all; the durations of others go too."""
+        timing: list[dict[str, Any]] = []
+        # durations are no result: what is damaged of them is left out
+        with suppress(RunConflictError, KeyError, TypeError):
+            timing = [one for one in self._read_lines(self.path / TIMING) if one["epoch"] <= len(metrics)]
+        for path, lines in ((self.path / METRICS, metrics), (self.path / TIMING, timing)):
+            write(path, b"".join(map(to_json, lines)))
+
+    def write_steps(self, arrays: Mapping[str, Array]) -> None:
+        """Writes what was measured at each step: an array [steps] for each measure."""
+        write_arrays(self.path / STEPS, arrays)
+
+    def read_steps(self) -> dict[str, Array]:
+        """Returns what was measured at each step: an array [steps] for each measure."""
+        return read_arrays(self.path / STEPS)
+
+    def write_predictions(self, probabilities: Array, labels: Array) -> None:
+        """Writes the model's probabilities [images, classes] and the true labels [images] of the test images."""
+        write_arrays(self.path / PREDICTIONS, {"probabilities": probabilities, "labels": labels})
+
+    def read_predictions(self) -> tuple[Array, Array]:
+        """Returns the model's probabilities [images, classes] and the true labels [images] of the test images."""
+        with reading(self.path / PREDICTIONS):
+            arrays = read_arrays(self.path / PREDICTIONS)
+            return arrays["probabilities"], arrays["labels"]
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Writes the results; a ValueError if one is not finite."""
+        write(self.path / SUMMARY, to_json(summary, indent=2))
+
+    def read_summary(self) -> dict[str, Any]:
+        """Returns the results."""
+        return read_json(self.path / SUMMARY)
+
+    def write_status(self, state: State, **more: Any) -> None:
+        """Writes how the run is doing and what else there is to say; its owner is this process, its heartbeat now."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        owner = {"pid": os.getpid(), "host": socket.gethostname()}
+        status = (
+            more
+            | owner
+            | {"state": state, "created": self.created() or _next_moment(self.path.parent, now), "heartbeat": now}
+        )
+        write(self.path / STATUS, to_json(status, indent=2))
+
+    def read_status(self) -> dict[str, Any]:
+        """Returns state, pid, host, created and heartbeat (ISO 8601 in UTC), and what else was written."""
+        with reading(self.path / STATUS):
+            status = read_json(self.path / STATUS)
+            if status["state"] not in get_args(State):
+                raise ValueError(f"got state {status['state']!r}; expected one of {', '.join(get_args(State))}")
+            return status
+
+    def created(self) -> str:
+        """Returns when the run was made, ISO 8601 in UTC; empty where its status does not say."""
+        with suppress(RunConflictError):
+            return str(self.read_status().get("created", ""))
+        return ""
+
+    def seed_folder(self, seed: int) -> RunFolder:
+        """Makes the folder of one seed; a RunConflictError if it exists."""
+        return make_folder(self.path / f"seed-{seed}")
+
+    def arm_folder(self, arm: str) -> RunFolder:
+        """Makes the folder of one arm of a transfer experiment, which holds those of its seeds."""
+        return make_folder(self.path / arm)
+
+    def seed_folders(self) -> list[RunFolder]:
+        """Returns the folders of all seeds, by seed."""
+        found = [re.fullmatch(r"seed-(\d+)", folder.path.name) for folder in list_runs(self.path)]
+        return [
+            RunFolder(self.path / match[0]) for match in sorted(filter(None, found), key=lambda match: int(match[1]))
+        ]
+
+    def _read_lines(self, path: Path) -> list[dict[str, Any]]:
+        """Ignores a last line without an end, which a crash tore or which is being written."""
+        if not path.exists() and self.read_status()["state"] != "completed":
+            return []
+        with reading(path):
+            return [parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def list_runs(runs_dir: Path) -> list[RunFolder]:
+    """Returns every run in a folder, the latest last; symbolic links and what trained no model are left out."""
+    begun = (path.parent for path in runs_dir.glob(f"*/{STATUS}"))
+    folders = [folder for folder in begun if not any((folder / one).exists() for one in WITHOUT_MODEL)]
+    runs = [RunFolder(folder) for folder in folders if not folder.is_symlink()]
+    return sorted(runs, key=lambda run: (run.created(), run.path.name))
+
+
+def _next_moment(runs_dir: Path, now: str) -> str:
+    """When a new run is made: after all others, also where the clock was set back."""
+    with suppress(ValueError, OverflowError):
+        latest = datetime.fromisoformat(max(run.created() for run in list_runs(runs_dir))).astimezone(UTC)
+        return max(now, (latest + timedelta(microseconds=1)).isoformat(timespec="microseconds"))
+    return now
+
+
+def make_folder(path: Path) -> RunFolder:
+    """Makes a new run folder; `mkdir` decides between processes that want the same name.
+
+    Raises:
+        RunConflictError: The name is taken.
+        EnvironmentProblem: The folder cannot be made.
+    """
+    try:
+        with writing(path):
+            os.mkdir(path)
+    except FileExistsError:
+        raise taken(path) from None
+    try:
+        RunFolder(path).write_status("created")
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return RunFolder(path)
+
+
+def taken(path: Path) -> RunConflictError:
+    """Returns the refusal of a name that is taken, which says by whom."""
+    message = f"got a name that is taken{_owner(path)}; expected a new one"
+    return RunConflictError(message, where=str(path), hint="choose another --name, or none")
+
+
+def _wait_for(file: Path) -> None:
+    deadline = time.monotonic() + FIRST_FILES_APPEAR_WITHIN
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _owner(path: Path) -> str:
+    _wait_for(path / STATUS)
+    with suppress(RunConflictError):
+        status = RunFolder(path).read_status()
+        return f" by a run that is {status['state']}, process {status.get('pid')} on {status.get('host')}"
+    return ""

@@ -1,0 +1,160 @@
+"""What a finished run says, in memory and read back from its folder; and several seeds together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from dtrain.experiment.config.advised import Advice
+from dtrain.ground.errors import RunConflictError
+from dtrain.runs.folder import RunFolder
+from dtrain.statistics.intervals import Interval, accuracy_interval
+
+if TYPE_CHECKING:
+    pass
+
+ARM = "transfer arm"
+"""Under which name people read the arm of a `Reuse`."""
+SHOWN_DIGITS = 12
+"""Of a digest, as people read it."""
+REUSE = "reuse"
+"""Under which key a summary has its `Reuse`."""
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """What a training with a base is, beside its experiment.
+
+    Args:
+        arm: ``transfer``, or a control: ``scratch`` or ``random``.
+        base: SHA-256 of the bytes of the base.
+    """
+
+    arm: str
+    base: str
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """How good the final model is on one split.
+
+    Args:
+        loss: Mean cross-entropy.
+        accuracy: Share predicted right.
+        accuracy_interval: Wilson's 95% interval of it, which covers the chance of these images only, not of the seed.
+        images: How many there are.
+    """
+
+    loss: float
+    accuracy: float
+    accuracy_interval: Interval
+    images: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished training.
+
+    Args:
+        folder: The run folder.
+        seed: The seed.
+        best_epoch: Epoch with the best monitored value.
+        epochs: Epochs trained.
+        parameters: Trainable and other parameters of the model.
+        train: The final model on the training images.
+        validation: The final model on the validation images.
+        test: The final model on the test images.
+        seconds: Duration of each phase.
+        engine: ``graph`` or ``xla``.
+        stopped_early: Whether early stopping ended the training.
+        saved: Formats that the model is saved in.
+        advice: What the lesson advises against in the experiment.
+        monitor: What decides which epoch is the best; empty in the results of versions that did not write it.
+        departures: Why running the experiment again may not give this result; empty where it does.
+    """
+
+    folder: Path
+    seed: int
+    best_epoch: int
+    epochs: int
+    parameters: int
+    train: SplitResult
+    validation: SplitResult
+    test: SplitResult
+    seconds: dict[str, float]
+    engine: str
+    stopped_early: bool
+    saved: tuple[str, ...] = ("keras",)
+    advice: tuple[Advice, ...] = ()
+    monitor: Literal["val_loss", "val_accuracy", ""] = ""
+    departures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeedsResult:
+    """The same experiment trained with several seeds.
+
+    Args:
+        folder: The folder that holds a run folder for each seed.
+        runs: One result for each seed that trained to the end.
+        diverged: Seeds that diverged; the means are over the others.
+        validation_accuracy: Mean over the seeds.
+        validation_interval: Student's 95% interval of that mean, within what an accuracy can be.
+        test_accuracy: Mean over the seeds.
+        test_interval: The same of that mean.
+    """
+
+    folder: Path
+    runs: tuple[RunResult, ...]
+    diverged: int
+    validation_accuracy: float
+    validation_interval: Interval | None
+    test_accuracy: float
+    test_interval: Interval | None
+
+
+def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:
+    """Returns means and intervals over the seeds.
+
+    Args:
+        folder: The folder that holds a run folder for each seed.
+        runs: The seeds that trained to the end, at least one.
+        diverged: How many did not.
+    """
+    validation, validation_interval = accuracy_interval([one.validation.accuracy for one in runs])
+    test, test_interval = accuracy_interval([one.test.accuracy for one in runs])
+    return SeedsResult(folder, runs, diverged, validation, validation_interval, test, test_interval)
+
+
+def without_folders(result: SeedsResult) -> dict[str, object]:
+    """Returns the summary of several seeds as a file holds it: without paths, so that the folder can be moved."""
+    summary = asdict(result)
+    del summary["folder"]
+    summary["runs"] = [{key: value for key, value in one.items() if key != "folder"} for one in summary["runs"]]
+    return summary
+
+
+_RESULT = TypeAdapter(RunResult)
+
+
+def planned_seeds(folder: RunFolder) -> int | None:
+    """Returns how many seeds a run is to have; None where it is one of a single seed."""
+    planned = folder.read_status().get("seeds")
+    return planned if isinstance(planned, int) else None
+
+
+def read_result(folder: RunFolder) -> RunResult:
+    """Returns how a completed run ended.
+
+    Raises:
+        RunConflictError: Its summary is missing or damaged.
+    """
+    try:
+        return _RESULT.validate_python(folder.read_summary() | {"folder": folder.path})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunConflictError(f"summary is damaged at {where}: {first['msg']}", where=str(folder.path)) from error

@@ -1,0 +1,1 @@
+"""Intervals, significance, power, calibration and uncertainty, in NumPy alone."""

@@ -1,0 +1,1 @@
+"""Experiments that are trained or compared together."""

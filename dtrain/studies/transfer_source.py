@@ -1,0 +1,148 @@
+"""What `dtrain transfer` works on: a base, the labelled images of another task, and the scaling that the base knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dtrain.data.prepare import Data, prepare
+from dtrain.data.sources import load_images, locate
+from dtrain.engine import backend
+from dtrain.experiment.config.loading import load_experiment, parse_experiment
+from dtrain.experiment.spec import Experiment, fit_contradictions
+from dtrain.experiment.transfer import Transfer
+from dtrain.ground.errors import ConfigError, Problem, UsageError
+from dtrain.reuse.base import build_base, read_outline
+from dtrain.reuse.cutting import check_inputs, check_reuse
+from dtrain.reuse.files import read_model_file
+from dtrain.studies.transfer_scaling import check_scaling, scaling_for
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions, check_seeds
+
+if TYPE_CHECKING:
+    from dtrain.reuse.base import Base
+
+TASK_B = """\
+dataset: {name: fashion_mnist, classes: [5, 6], train_limit: 200}
+optimizer: {kind: sgd, learning_rate: 0.03}
+schedule: constant
+regularizer: []
+training: {batch_size: 32, early_stopping: null}
+transfer: {reuse: all, frozen_epochs: 4, unfrozen_epochs: 16}
+"""
+"""The lesson's task B, sandal against shirt with 200 labels, which stands where no experiment is given."""
+FULL, SAMPLE = "fashion_mnist", "fashion_mnist_sample"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Args:
+        base: The model file or run folder to reuse layers of.
+        seeds: How many seeds, from the experiment's own upwards.
+        controls: Whether to train the controls too.
+        warnings: What the user should know of the task, once it is known that the base can be reused for it.
+
+    Raises:
+        UsageError: There are no seeds.
+    """
+
+    base: Path
+    seeds: int = 6
+    controls: bool = True
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A base and a task.
+
+    Args:
+        base: The base.
+        experiment: The task, with nothing left to choose but the compiler.
+        data: Its data; the training part holds all images that a seed may choose its labelled ones from.
+        backend: What it all runs on.
+        scaling_origin: Where the scaling of the data is from, in words.
+        warnings: What the user should know, once it is known that the layers can be reused.
+    """
+
+    base: Base
+    experiment: Experiment
+    data: Data
+    backend: backend.Backend
+    scaling_origin: str
+    warnings: tuple[str, ...]
+
+
+def load_task(
+    config: Path | None, overrides: Sequence[str], data_dir: Path | None
+) -> tuple[Experiment, tuple[str, ...]]:
+    """Returns the experiment of a file, or task B where none is given, and what the user should know of it.
+
+    Args:
+        config: The file; None for task B, on the bundled sample where the full data set is nowhere.
+        overrides: ``key.path=value``.
+        data_dir: Folder to look for full data sets in first.
+
+    Raises:
+        ConfigError: Everything that is wrong with it.
+    """
+    if config is not None:
+        return load_experiment(config, overrides), ()
+    experiment = parse_experiment(TASK_B, "task B", overrides)
+    chosen = any(one.startswith(("dataset=", "dataset.name=")) for one in overrides)
+    if chosen or not all(place.missing for place in locate(FULL, data_dir)):
+        return experiment, ()
+    warning = (
+        f"{FULL} is not on this machine; the bundled {SAMPLE} is used: fewer test images, wider intervals; "
+        f"to get it: `dtrain data fetch {FULL}`"
+    )
+    return parse_experiment(TASK_B, "task B", [*overrides, f"dataset.name={SAMPLE}"]), (warning,)
+
+
+def find_source(experiment: Experiment, request: Request, options: RunOptions, observer: RunObserver) -> Source:
+    """Returns base and task, checked against each other.
+
+    Raises:
+        ConfigError: The task does not fit its data, or asks for another scaling than the base's.
+        ModelFileError: The base is missing, unsafe, damaged or takes other images.
+        DtrainError: Data or environment do not allow it.
+    """
+    check_seeds(experiment.seed, request.seeds)
+    backend.check_device(options.device)
+    named = options.runs_dir / request.base
+    outline = read_outline(read_model_file(named if named.is_dir() and not request.base.exists() else request.base))
+    check_scaling(experiment, outline)
+    section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
+    check_reuse(outline, section)
+    experiment = experiment.model_copy(update={"transfer": section})
+    observer.on_phase(f"reading {experiment.dataset.name}")
+    data = _pool(experiment, options, observer)
+    observer.on_phase("starting TensorFlow")
+    started = backend.start(options.device)
+    base = build_base(outline)
+    check_inputs(base, data.image_shape)
+    found = scaling_for(base, experiment, data, options, observer)
+    warnings = (*request.warnings, *found.warnings, *experiment.notices(), *data.warnings)
+    dataset = experiment.dataset.model_copy(update={"scaling": found.kind})
+    experiment, data = experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=found.scaling)
+    return Source(base, experiment, data, started, found.origin, warnings)
+
+
+def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Data:
+    """Returns the data with every training image that there is, after all checks with the images of one seed."""
+    dataset = experiment.dataset
+    images = load_images(dataset.name, options.data_dir, observer.on_download)
+    limited = prepare(dataset, images)
+    labelled, classes = len(limited.train.labels), len(limited.class_names)
+    found = fit_contradictions(experiment, train=labelled, image_shape=limited.image_shape, classes=classes)
+    if found:
+        raise ConfigError([Problem(one.message, ".".join(map(str, one.path)), one.hint) for one in found])
+    return prepare(dataset.model_copy(update={"train_limit": None}), images)

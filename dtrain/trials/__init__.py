@@ -1,0 +1,1 @@
+"""One experiment with one seed, trained into a run folder."""

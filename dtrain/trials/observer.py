@@ -1,0 +1,31 @@
+"""Whoever shows how a run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dtrain.engine.state import EpochMetrics
+
+
+class RunObserver(Protocol):
+    """Whoever shows how a run goes on."""
+
+    def on_phase(self, text: str) -> None:
+        """Called when something starts that takes a while, such as ``starting TensorFlow``."""
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Called while data is downloaded, with bytes."""
+
+    def on_warning(self, text: str) -> None:
+        """Called with what the user should know."""
+
+    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+        """Called when a seed's training begins."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Called after each chunk of steps with the steps taken so far."""
+
+    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
+        """Called after each epoch, and for each that was trained before; None where nobody knows how long it took."""
