@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from dtrain.ground.signals import WATCHED
 from dtrain.reuse.architecture import LAYERS
 from tests.command_line import OPTIONS, check, options_of
 from tests.pages import PAGES, ROOT, anchors, blocks, commands, links, section
+from tests.test_architecture import FROM_DOOR_TO_CELLAR
+from tests.test_architecture import ROOT as PACKAGE
 
 DOCS = ROOT / "docs"
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -118,3 +121,10 @@ def test_every_fault_survived_has_a_test_with_the_number_of_its_row() -> None:
 
 def numbers_in_first_column(table: str) -> set[int]:
     return {int(one) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for one in row.split(",")}
+
+
+def test_the_table_of_rooms_is_what_the_rooms_say_of_themselves() -> None:
+    rooms = [one for one in FROM_DOOR_TO_CELLAR if (PACKAGE / one).is_dir()]
+    said = [(one, importlib.import_module(f"dtrain.{one}").__doc__) for one in rooms]
+    rows = re.findall(r"^\| `(\w+)/` \| (.*) \|$", section(DOCS / "development.md", "The house"), re.MULTILINE)
+    assert rows == [(one, (text or "").partition("\n")[0]) for one, text in said]
