@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dtrain.experiment.techniques.activations import Activation
+from dtrain.experiment.techniques.activations import INITIALIZERS, Activation
 from dtrain.experiment.techniques.combinations import input_contradictions, technique_contradictions
 from dtrain.experiment.techniques.initializers import Initializer
 from dtrain.experiment.techniques.networks import Network
@@ -135,12 +135,13 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
 
     The default table is He, ELU, batch normalization if deep, early stopping, l2, Nesterov momentum and 1cycle. With
     SELU it is the self-normalising table: LeCun, no normalization, alpha dropout, standardised inputs, smaller steps.
-    Fixup takes the place of the normalization.
+    Other activations bring the first weights that are paired with them. Fixup takes the place of the normalization.
 
     Args:
         written: What the file says, by key.
     """
-    self_normalising = _kind(written.get("activation")) == "selu"
+    activation = _kind(written.get("activation")) or "elu"
+    self_normalising = activation == "selu"
     network = written.get("network")
     fixup = isinstance(network, dict) and network.get("fixup") is True
     normalized = _is_deep(network) and not self_normalising and not fixup
@@ -149,7 +150,7 @@ def default_table(written: dict[str, Any]) -> dict[str, Any]:
     return {
         "dataset": {},
         "network": (300, 100),
-        "initializer": "lecun_normal" if self_normalising else "he_normal",
+        "initializer": INITIALIZERS.get(activation, "he_normal"),
         "activation": "elu",
         "normalization": "batch_norm" if normalized else "none",
         "optimizer": {"kind": "sgd", "learning_rate": rate, "momentum": 0.9, "nesterov": True},

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dtrain.engine.model import build_top
 from dtrain.experiment.spec import Experiment
+from dtrain.experiment.techniques.activations import INITIALIZERS
 from dtrain.experiment.techniques.networks import DenseNetwork
 from dtrain.experiment.techniques.regularizers import Penalty, WeightConstraint
 from dtrain.ground.errors import ModelFileError
@@ -27,8 +28,6 @@ Weights = list[npt.NDArray[np.float32]]
 
 GENERATORS = {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"}
 ACTIVATIONS = {"ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"}
-LECUN, GLOROT = {"selu"}, {"linear", "tanh", "sigmoid", "softmax", "softsign", "hard_sigmoid"}
-"""The lesson's pairs of activation and initializer; what is in neither gets He's."""
 NAMES_OF_NEW_LAYERS = re.compile(r"images|reshape_images|output|flatten_kept|.*_(\d+)")
 FIRST_NOISE_OF_BASE, KEPT = 2**16, 5
 """Number of the base's first noise layer, beyond those of new layers; and the stream of random first weights."""
@@ -143,7 +142,7 @@ class Graft:
         if activation == "linear":
             activation = self._activation_behind(plan)
         kind = activation.kind.lower() if isinstance(activation, LayerPlan) else activation
-        return "LecunNormal" if kind in LECUN else "GlorotUniform" if kind in GLOROT else "HeNormal"
+        return "glorot_uniform" if kind == "softmax" else INITIALIZERS.get(kind, "he_normal")
 
     def _activation_behind(self, plan: LayerPlan) -> Any:
         """Returns the activation that stands as a layer behind one with a kernel."""

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import TypeAdapter
 
 from dtrain.engine.model import build_model, output_kind, stock_model
 from dtrain.experiment.spec import Experiment
-from dtrain.experiment.techniques.activations import ActivationTechnique
+from dtrain.experiment.techniques.activations import INITIALIZERS, Activation
 from dtrain.experiment.techniques.technique import LayerSite
 from dtrain.layers.trained_scalar import TrainedScalar
 
@@ -183,8 +184,8 @@ def test_two_classes_get_one_sigmoid_and_more_a_softmax() -> None:
 def model_of_every_activation() -> keras.Model:
     """A model that puts the images through each activation and shows all results side by side."""
     images = keras.Input((28, 28))
-    kinds = ActivationTechnique.__subclasses__()
-    layers = [kind().build(LayerSite(f"activation_{number}", number)) for number, kind in enumerate(kinds)]
+    every = (TypeAdapter(Activation).validate_python(kind) for kind in INITIALIZERS)
+    layers = [one.build(LayerSite(f"activation_{number}", number)) for number, one in enumerate(every)]
     return keras.Model(images, keras.layers.Concatenate()([layer(images) for layer in layers]))
 
 

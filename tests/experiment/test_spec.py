@@ -44,6 +44,16 @@ def test_selu_brings_the_self_normalising_table() -> None:
     assert selu.dataset.scaling == "standardize"
 
 
+@pytest.mark.parametrize(
+    ("activation", "initializer"),
+    [("tanh", "glorot_uniform"), ("sigmoid", "glorot_uniform"), ("linear", "glorot_uniform"), ("selu", "lecun_normal")]
+    + [(kind, "he_normal") for kind in ("relu", "leaky_relu", "prelu", "rrelu", "swish", "gelu", "mish", "softplus")],
+)
+def test_an_activation_brings_the_first_weights_that_it_is_paired_with(activation: str, initializer: str) -> None:
+    assert experiment(activation=activation).initializer.kind == initializer
+    assert experiment(activation={"kind": activation}).initializer.kind == initializer
+
+
 def test_what_a_file_says_wins_over_the_tables() -> None:
     selu = experiment(activation="selu", initializer="he_normal", regularizer=[], dataset={"scaling": "unit"})
     assert (selu.initializer.kind, selu.regularizer, selu.dataset.scaling) == ("he_normal", (), "unit")

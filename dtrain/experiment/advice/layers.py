@@ -16,27 +16,19 @@ from dtrain.experiment.advice.rule import (
 )
 from dtrain.experiment.spec import DEEP, NAMED_DATASETS, Experiment
 from dtrain.experiment.techniques.activations import (
-    Celu,
-    Elu,
     Exponential,
-    Gelu,
     HardSigmoid,
-    HardSwish,
-    LeakyRelu,
-    Mish,
-    Prelu,
-    Relu,
-    Relu6,
-    Rrelu,
+    Rectifier,
     Sigmoid,
     SparseSigmoid,
-    Swish,
     TanhShrink,
 )
 from dtrain.experiment.techniques.initializers import (
     Constant,
     GlorotNormal,
     GlorotUniform,
+    HeNormal,
+    HeUniform,
     LecunNormal,
     LecunUniform,
     RandomNormal,
@@ -58,8 +50,6 @@ LARGEST_DEVIATION = 0.4
 """Of first weights, whatever the layer's size: on the sample a truncated normal of 0.44 lost more than 40 points."""
 DEVIATION_WITHIN_TWO = 0.8796
 """Deviation of the standard normal distribution cut off at -2 and 2."""
-RECTIFIERS = (Relu, LeakyRelu, Prelu, Rrelu, Relu6, Elu, Celu, Gelu, Swish, HardSwish, Mish)
-"""What the lesson pairs with He: ReLU and its variants."""
 SMALLEST_WINDOW = 100
 """Images that the moving statistics of batch normalization average over."""
 
@@ -88,12 +78,25 @@ def unscaled_inputs(one: Experiment) -> Places:
 @Rule.of(
     "units that pass on only part of their inputs lower the variance in every layer; He's first weights make up for it",
     "set initializer to he_normal",
-    *RECTIFIERS,
+    Rectifier,
 )
 def rectifier_initializer(one: Experiment) -> Places:
-    rectifies = isinstance(one.activation, RECTIFIERS)
+    rectifies = isinstance(one.activation, Rectifier)
     small = isinstance(one.initializer, GlorotNormal | GlorotUniform | LecunNormal | LecunUniform)
     return (INITIALIZER, ACTIVATION, NETWORK) if rectifies and small and _is_plain_and_deep(one, FADED) else FOLLOWED
+
+
+@Rule.of(
+    "He's first weights make up for what a rectifier cuts off; where nothing is cut off they saturate units, or let "
+    "signals grow from layer to layer",
+    "set initializer to glorot_uniform, or leave it out",
+    HeNormal,
+    HeUniform,
+)
+def he_initializer(one: Experiment) -> Places:
+    he, glorot = isinstance(one.initializer, HeNormal | HeUniform), one.activation.initializer == "glorot_uniform"
+    wide = he and glorot and one.network.hidden_layers and isinstance(one.normalization, NoNormalization)
+    return (INITIALIZER, ACTIVATION) if wide else FOLLOWED
 
 
 @Rule.of(

@@ -81,7 +81,7 @@ def _kind(key: str, kind: str, section: Schema) -> Kind:
     summary, _, details = section.get("description", "").partition("\n\n")
     fields = tuple(_field(name, one) for name, one in section["properties"].items() if name != "kind")
     (technique,) = (one for one in sections_of(key) if kind in get_args(one.model_fields["kind"].annotation))
-    advice = tuple(f"{rule.reason}; {rule.fix}" for rule in RULES if technique in rule.about)
+    advice = tuple(f"{rule.reason}; {rule.fix}" for rule in RULES if issubclass(technique, rule.about))
     yaml = "\n".join(write_line(name, value) for name, value in _example(key, kind, section).items())
     return Kind(kind, _on_one_line(summary), _on_one_line(details), fields, advice, yaml)
 

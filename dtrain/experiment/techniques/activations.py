@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class ActivationTechnique(Technique):
-    """A non-linearity between two layers."""
+    """A non-linearity between two layers; the lesson pairs it with a kind of first weights, by default Glorot's."""
+
+    initializer: ClassVar[str] = "glorot_uniform"
 
     def build(self, site: LayerSite) -> keras.layers.Layer:
         """Returns the layer that stands at `site`: by default Keras's function named like the kind, with the fields."""
@@ -38,13 +40,19 @@ class ActivationTechnique(Technique):
         return keras.layers.Activation(name, name=site.name)
 
 
-class Relu(ActivationTechnique):
+class Rectifier(ActivationTechnique):
+    """A non-linearity that cuts off negative values and passes on large ones; He's first weights make up for that."""
+
+    initializer: ClassVar[str] = "he_normal"
+
+
+class Relu(Rectifier):
     """max(0, z): fast, does not saturate for z > 0, but units can die."""
 
     kind: Literal["relu"] = "relu"
 
 
-class LeakyRelu(ActivationTechnique):
+class LeakyRelu(Rectifier):
     """max(slope z, z): never dies; 0.01 is typical, 0.2 often better (Xu et al. 2015)."""
 
     kind: Literal["leaky_relu"] = "leaky_relu"
@@ -57,7 +65,7 @@ class LeakyRelu(ActivationTechnique):
         return keras.layers.LeakyReLU(negative_slope=self.negative_slope, name=site.name)
 
 
-class Prelu(ActivationTechnique):
+class Prelu(Rectifier):
     """A leaky ReLU that learns its slopes: strong on large image sets, overfits small ones (He et al. 2015)."""
 
     kind: Literal["prelu"] = "prelu"
@@ -69,7 +77,7 @@ class Prelu(ActivationTechnique):
         return keras.layers.PReLU(shared_axes=[1, 2] if site.convolutional else None, name=site.name)
 
 
-class Rrelu(ActivationTechnique):
+class Rrelu(Rectifier):
     """A leaky ReLU whose slope is random in training and the mean in use: a regularizer (Xu et al. 2015, 2.4)."""
 
     kind: Literal["rrelu"] = "rrelu"
@@ -89,7 +97,7 @@ class Rrelu(ActivationTechnique):
         return RReLU(self.lower, self.upper, noise_index=site.noise_index, name=site.name)
 
 
-class Elu(ActivationTechnique):
+class Elu(Rectifier):
     """z for z > 0, else alpha (exp(z) - 1): a mean near zero and no dead units (Clevert et al. 2015, eq. 15)."""
 
     kind: Literal["elu"] = "elu"
@@ -105,6 +113,7 @@ class Elu(ActivationTechnique):
 class Selu(ActivationTechnique):
     """Scaled ELU: self-normalising in dense nets, LeCun-initialised, on standardised inputs (Klambauer et al. 2017)."""
 
+    initializer: ClassVar[str] = "lecun_normal"
     kind: Literal["selu"] = "selu"
 
 
@@ -120,58 +129,58 @@ class Sigmoid(ActivationTechnique):
     kind: Literal["sigmoid"] = "sigmoid"
 
 
-class Swish(ActivationTechnique):
+class Swish(Rectifier):
     """z sigmoid(z), also called SiLU: smooth, good in deep nets (Ramachandran et al. 2017)."""
 
     kind: Literal["swish"] = "swish"
 
 
-class Relu6(ActivationTechnique):
+class Relu6(Rectifier):
     """min(max(0, z), 6): ReLU with a ceiling, for low-precision inference (Howard et al. 2017)."""
 
     kind: Literal["relu6"] = "relu6"
 
 
-class Celu(ActivationTechnique):
+class Celu(Rectifier):
     """ELU whose slope is continuous for every alpha: alpha (exp(z / alpha) - 1) below zero (Barron 2017)."""
 
     kind: Literal["celu"] = "celu"
     alpha: Positive = 1.0
 
 
-class Gelu(ActivationTechnique):
+class Gelu(Rectifier):
     """z times the normal distribution function at z: smooth, usual in transformers (Hendrycks & Gimpel 2016)."""
 
     kind: Literal["gelu"] = "gelu"
     approximate: bool = Field(default=False, description="by a hyperbolic tangent, which is faster")
 
 
-class Mish(ActivationTechnique):
+class Mish(Rectifier):
     """z tanh(softplus(z)): smooth, close to Swish (Misra 2019)."""
 
     kind: Literal["mish"] = "mish"
 
 
-class Softplus(ActivationTechnique):
+class Softplus(Rectifier):
     """log(1 + exp(z)): a smooth ReLU whose mean is above zero (Dugas et al. 2001)."""
 
     kind: Literal["softplus"] = "softplus"
 
 
-class Squareplus(ActivationTechnique):
+class Squareplus(Rectifier):
     """(z + sqrt(z^2 + b)) / 2: softplus without exponentials (Barron 2021)."""
 
     kind: Literal["squareplus"] = "squareplus"
     b: Size = Field(default=4, description="how round the bend is; 0 would be ReLU")
 
 
-class SparsePlus(ActivationTechnique):
+class SparsePlus(Rectifier):
     """A softplus that is exactly zero up to -1 and exactly z from 1 on, with a parabola between."""
 
     kind: Literal["sparse_plus"] = "sparse_plus"
 
 
-class HardSwish(ActivationTechnique):
+class HardSwish(Rectifier):
     """z hard_sigmoid(z), also called hard SiLU: Swish from straight lines (Howard et al. 2019)."""
 
     kind: Literal["hard_swish"] = "hard_swish"
@@ -227,7 +236,7 @@ class HardShrink(ActivationTechnique):
     threshold: NonNegative = 0.5
 
 
-class Threshold(ActivationTechnique):
+class Threshold(Rectifier):
     """z above the threshold, else a fixed value: with zero for both it is ReLU."""
 
     kind: Literal["threshold"] = "threshold"
@@ -279,3 +288,8 @@ Activation = Annotated[
     FAMILY,
     BARE_NAME,
 ]
+
+INITIALIZERS: dict[str, str] = {
+    one.model_fields["kind"].default: one.initializer for one in get_args(get_args(Activation)[0])
+}
+"""The kind of first weights that each kind of activation is paired with."""
