@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from dtrain.data.bounded import UnreadableError
 from dtrain.ground.errors import DataError, EnvironmentProblem
+from dtrain.ground.files import check_writable, held_lock, remove_leftovers, writing
 
 LOCK_SECONDS = 600.0
-_OTHER_WAYS = "set KERAS_HOME to a folder you can write, or keep the data elsewhere and pass --data-dir"
+OTHER_WAYS = "set KERAS_HOME to a folder you can write, or keep the data elsewhere and pass --data-dir"
 
 
 def keras_cache() -> Path:
@@ -27,7 +26,7 @@ def keras_cache() -> Path:
     try:
         home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
     except RuntimeError as error:
-        raise EnvironmentProblem(f"no home folder: {error}", where="KERAS_HOME", hint=_OTHER_WAYS) from error
+        raise EnvironmentProblem(f"no home folder: {error}", where="KERAS_HOME", hint=OTHER_WAYS) from error
     return home / "datasets"
 
 
@@ -45,22 +44,12 @@ def make_writable(folder: Path) -> None:
         raise EnvironmentProblem(
             f"got {home!r}; expected a folder that exists",
             where="KERAS_HOME",
-            hint=f"mkdir -p {home!r}, or {_OTHER_WAYS}",
+            hint=f"mkdir -p {home!r}, or {OTHER_WAYS}",
         )
-    with write_problems(folder):
+    # a file in its place is found by the probe
+    with suppress(FileExistsError), writing(folder, OTHER_WAYS):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-
-
-@contextmanager
-def write_problems(path: Path) -> Iterator[None]:
-    """Turns a refused write into an `EnvironmentProblem` that names the path."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise EnvironmentProblem(f"cannot be written: {reason}", where=str(path), hint=_OTHER_WAYS) from error
+    check_writable(folder, OTHER_WAYS)
 
 
 @contextmanager
@@ -74,41 +63,14 @@ def locked(path: Path) -> Iterator[None]:
         DataError: Another process held the lock for too long.
         EnvironmentProblem: The file system has no locks.
     """
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        message = f"another process has been writing it for over {LOCK_SECONDS:.0f} seconds"
-        raise DataError(message, where=str(path), hint="wait for it, or end it") from error
-    except (OSError, NotImplementedError) as error:
-        message = f"cannot be locked: {error}; the file system at {_mount(path)} may have no locks"
-        raise EnvironmentProblem(message, where=str(path), hint=_OTHER_WAYS) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held_lock(path.with_name(f".{path.name}.lock"), LOCK_SECONDS, OTHER_WAYS))
+        except Timeout as error:
+            message = f"another process has been writing it for over {LOCK_SECONDS:.0f} seconds"
+            raise DataError(message, where=str(path), hint="wait for it, or end it") from error
+        remove_leftovers(path.parent, path.stem)
         yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Writes a sibling `.part` file that becomes `path` only when the block ends well. Hold `locked(path)`.
-
-    Args:
-        path: The final file; replaced in one step, so that a reader never sees half of it.
-
-    Yields:
-        The open temporary file.
-    """
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        with temporary.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def set_aside_unsound(path: Path, check: Callable[[Path], None]) -> bool:
@@ -132,7 +94,7 @@ def set_aside_unsound(path: Path, check: Callable[[Path], None]) -> bool:
     except UnreadableError:
         raise
     except DataError:
-        with write_problems(path):
+        with writing(path, OTHER_WAYS):
             os.replace(path, corrupt_name(path))
         return False
     return True
@@ -141,15 +103,3 @@ def set_aside_unsound(path: Path, check: Callable[[Path], None]) -> bool:
 def corrupt_name(path: Path) -> Path:
     """The name under which a damaged file is kept."""
     return path.with_name(f"{path.name}.corrupt")
-
-
-def _mount(path: Path) -> Path:
-    return next(folder for folder in path.absolute().parents if folder.is_mount())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

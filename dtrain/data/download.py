@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
-from dtrain.data.cache import locked, make_writable, set_aside_unsound, whole_file, write_problems
+from dtrain.data.cache import OTHER_WAYS, locked, make_writable, set_aside_unsound
 from dtrain.ground.errors import DataError
+from dtrain.ground.files import replace_file
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -47,10 +48,10 @@ def download(
     with locked(path):
         if set_aside_unsound(path, check):
             return
-        with write_problems(path), whole_file(path) as stream:
-            _transfer(address, path.name, stream, progress, timeout)
-            stream.flush()
-            _check_received(address, Path(stream.name), check)
+        with replace_file(path, OTHER_WAYS) as temporary:
+            with temporary.open("wb") as stream:
+                _transfer(address, path.name, stream, progress, timeout)
+            _check_received(address, temporary, check)
 
 
 def _transfer(address: str, label: str, stream: BinaryIO, progress: Progress | None, timeout: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dtrain.data.cache import keras_cache, locked, make_writable, set_aside_unsound, whole_file, write_problems
+from dtrain.data.cache import OTHER_WAYS, keras_cache, locked, make_writable, set_aside_unsound
 from dtrain.data.download import Progress
 from dtrain.data.idx import IDX_NAMES, read_idx, write_idx
 from dtrain.data.images import ImageSet
@@ -26,6 +26,7 @@ from dtrain.data.places import (
 )
 from dtrain.data.sources import load_images
 from dtrain.ground.errors import DataError
+from dtrain.ground.files import replace_file
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,6 @@ def _store(known: KnownSet, images: ImageSet) -> SetStatus:
         with locked(path):
             if set_aside_unsound(path, partial(check_file, known, part)):
                 continue
-            with write_problems(path), whole_file(path) as stream:
+            with replace_file(path, OTHER_WAYS) as temporary, temporary.open("wb") as stream:
                 write_idx(stream, getattr(images, part).astype("uint8", copy=False))
     return _found(known.name, folder_place(folder, CACHE))

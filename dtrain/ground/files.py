@@ -27,6 +27,7 @@ Array = npt.NDArray[Any]
 PROBE_BYTES = 64 * 1024
 """About what a run writes before its first epoch has ended."""
 
+RUNS_ELSEWHERE = "choose another --runs-dir"
 LEFTOVER = re.compile(r"\.[\w-]+-\d+-[0-9a-f]{8}(\.\w+)?")
 """The name of a file or folder that is being written."""
 DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
@@ -34,15 +35,19 @@ DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.Bad
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
+def replace_file(path: Path, elsewhere: str = RUNS_ELSEWHERE) -> Iterator[Path]:
     """Gives a new name beside `path`, with its suffix, to write to: at the end that file takes the place of `path`.
+
+    Args:
+        path: The file to make or replace.
+        elsewhere: What to do where it cannot be written.
 
     Raises:
         EnvironmentProblem: Writing failed; what was at `path` is still there.
     """
     temporary = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
-        with writing(path):
+        with writing(path, elsewhere):
             yield temporary
             _flush_to_disk(temporary)
             temporary.replace(path)
@@ -78,9 +83,14 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Removes what processes that were killed had begun to write into a folder that no other process writes to."""
-    for path in folder.glob(".*") if folder.is_dir() else ():
+def remove_leftovers(folder: Path, stem: str = "") -> None:
+    """Removes what processes that were killed had begun to write.
+
+    Args:
+        folder: The folder, which need not exist.
+        stem: Of the file that no other process writes to; empty where that holds for all of the folder.
+    """
+    for path in folder.glob(f".{stem}*") if folder.is_dir() else ():
         if LEFTOVER.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)
             with suppress(OSError):
@@ -88,12 +98,13 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def held_lock(path: Path, seconds: float) -> Iterator[None]:
+def held_lock(path: Path, seconds: float, elsewhere: str = RUNS_ELSEWHERE) -> Iterator[None]:
     """Holds the lock of a file, which the system lets go of when the process dies, however it does.
 
     Args:
         path: The file; made if it is missing.
         seconds: How long to wait for another process.
+        elsewhere: What to do where there can be no lock.
 
     Raises:
         Timeout: Another process holds it.
@@ -105,7 +116,7 @@ def held_lock(path: Path, seconds: float) -> Iterator[None]:
     except Timeout:
         raise
     except (OSError, NotImplementedError) as error:
-        with writing(path):
+        with writing(path, elsewhere):
             raise error if isinstance(error, OSError) else OSError(errno.ENOLCK, str(error)) from error
     try:
         yield
@@ -127,37 +138,46 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns what the system refuses inside into an EnvironmentProblem that says what to do."""
+def writing(path: Path, elsewhere: str = RUNS_ELSEWHERE) -> Iterator[None]:
+    """Turns what the system refuses inside into an EnvironmentProblem that says what to do.
+
+    Args:
+        path: What is written.
+        elsewhere: What to do where it cannot be written.
+    """
     try:
         yield
     except FileExistsError:
         raise
     except OSError as problem:
         message = f"cannot be written: {problem.strerror or problem} (errno {problem.errno})"
-        raise EnvironmentProblem(message, where=str(path), hint=_way_out(path, problem.errno)) from problem
+        raise EnvironmentProblem(message, where=str(path), hint=_way_out(path, problem.errno, elsewhere)) from problem
 
 
-def _way_out(path: Path, number: int | None) -> str:
+def _way_out(path: Path, number: int | None, elsewhere: str) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and path.parent.exists():
-        return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or choose another --runs-dir"
+        return f"{shutil.disk_usage(path.parent).free:,} bytes are free there: make room, or {elsewhere}"
     if number == errno.ENOLCK:
         mount = next(folder for folder in path.absolute().parents if folder.is_mount())
-        return f"the file system at {mount} has no locks: set HDF5_USE_FILE_LOCKING=FALSE, or choose another --runs-dir"
+        return f"the file system at {mount} has no locks: set HDF5_USE_FILE_LOCKING=FALSE, or {elsewhere}"
     if number == errno.ENOENT and not path.parent.exists():
         return "the run folder was deleted or moved while the run was going on"
-    return "choose a folder that you may write to with --runs-dir"
+    return elsewhere
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, elsewhere: str = RUNS_ELSEWHERE) -> None:
     """Proves that files can be written in a folder; leaves nothing behind.
 
     Permissions alone say nothing of quotas, full disks and file systems that only look as if they had folders.
 
+    Args:
+        folder: The folder.
+        elsewhere: What to do where it cannot be written.
+
     Raises:
         EnvironmentProblem: They cannot.
     """
-    with writing(folder), tempfile.TemporaryFile(dir=folder) as probe:
+    with writing(folder, elsewhere), tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(bytes(PROBE_BYTES))
         probe.flush()
 
