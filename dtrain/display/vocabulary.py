@@ -31,6 +31,7 @@ def describe_techniques(found: Techniques) -> Iterator[RenderableType]:
         if found.whole:
             yield _overview(family)
         else:
+            yield from _describe_family(family)
             for kind in family.kinds:
                 yield from _describe_kind(kind)
     if found.whole:
@@ -45,6 +46,18 @@ def _overview(family: Family) -> RenderableType:
     for kind in family.kinds:
         table.add_row(kind.kind, literal(kind.summary))
     return Padding(table, INDENT, expand=False)
+
+
+def _describe_family(family: Family) -> Iterator[RenderableType]:
+    if family.details:
+        yield Padding(Text(literal(family.details)), INDENT, expand=False)
+    if family.ratings:
+        table = bare_table(heading="dim")
+        for heading in (family.key, "speed", "quality of convergence"):
+            table.add_column(heading, no_wrap=True)
+        for rating in family.ratings:
+            table.add_row(*rating)
+        yield Padding(table, INDENT, expand=False)
 
 
 def _describe_kind(kind: Kind) -> Iterator[RenderableType]:

@@ -156,6 +156,9 @@ def _moments_of(
         with noise(None):
             signals = inner(scaler(images), training=True)
         signals = signals if isinstance(signals, list) else [signals]
-        return [tf.nn.moments(signal, list(range(len(signal.shape) - 1))) for signal in signals]
+        pairs = [
+            (signal, np.arange(len(signal.shape)), layer.axis) for layer, signal in zip(layers, signals, strict=True)
+        ]
+        return [tf.nn.moments(signal, np.delete(axes, own).tolist()) for signal, axes, own in pairs]
 
     return moments

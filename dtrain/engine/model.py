@@ -10,7 +10,7 @@ import numpy as np
 
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.networks import ConvNetwork, DenseNetwork
-from dtrain.experiment.techniques.normalizations import NormalizationTechnique
+from dtrain.experiment.techniques.normalizations import BatchNorm, NormalizationTechnique
 from dtrain.experiment.techniques.regularizers import Noise, Penalty, WeightConstraint
 from dtrain.experiment.techniques.technique import LayerSite
 from dtrain.layers.trained_scalar import TrainedScalar
@@ -165,15 +165,27 @@ class _Builder:
         return LayerSite(f"{role}_{self.layer}", self.noise_layers, self.convolutional, width)
 
     def _inputs(self, images: keras.KerasTensor) -> keras.KerasTensor:
-        if not self.convolutional:
-            signal = keras.layers.Flatten(name="flatten")(images)
-        elif len(images.shape) == 3:
+        signal, normalization = images, self.normalization
+        if self.convolutional and len(images.shape) == 3:
             signal = keras.layers.Reshape((*images.shape[1:], 1), name="add_channel")(images)
-        else:
-            signal = images
-        if self.normalization and self.normalization.inputs:
+        along_axis = isinstance(normalization, BatchNorm) and normalization.axis is not None
+        if isinstance(normalization, BatchNorm) and along_axis:
+            signal = self._normalized_along(signal, normalization)
+        if not self.convolutional:
+            signal = keras.layers.Flatten(name="flatten")(signal)
+        if normalization and normalization.inputs and not along_axis:
             signal = self._normalized(signal)
         return self._noise(signal)
+
+    def _normalized_along(self, signal: keras.KerasTensor, normalization: BatchNorm) -> keras.KerasTensor:
+        """Normalises the inputs along their chosen axes, which Keras's layer wants as one."""
+        sides = signal.shape[1:]
+        merged, axis = normalization.merged(sides)
+        if merged == sides:
+            return normalization.build(self._site(normalization.kind), axis)(signal)
+        signal = keras.layers.Reshape(merged, name="merge_axes")(signal)
+        signal = normalization.build(self._site(normalization.kind), axis)(signal)
+        return keras.layers.Reshape(sides, name="split_axes")(signal)
 
     def _weights(
         self,

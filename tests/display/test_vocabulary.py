@@ -40,6 +40,22 @@ def test_a_family_shows_fields_advice_and_yaml(
     assert "  activation: {kind: leaky_relu, negative_slope: 0.2}\n" in out
 
 
+def test_the_optimizers_have_the_lessons_table_of_speed_and_quality(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["techniques", "optimizer"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    start = lines.index("optimizer speed quality of convergence")
+    assert lines[start + 1 : start + 9] == [
+        "sgd * ***",
+        "sgd with momentum ** ***",
+        "sgd with momentum and nesterov ** ***",
+        "adagrad *** * (stops too early)",
+        "rmsprop *** ** or ***",
+        "adam *** ** or ***",
+        "adamax *** ** or ***",
+        "nadam *** ** or ***",
+    ]
+
+
 def test_the_document_holds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["techniques", "schedule", "--json"]) == 0
     (schedule,) = json.loads(capsys.readouterr().out)["families"]

@@ -55,6 +55,44 @@ def test_the_lessons_network_with_batch_norm_has_its_parameters() -> None:
     assert sum(int(np.prod(weight.shape)) for weight in model.non_trainable_weights) == 2368
 
 
+@pytest.mark.parametrize(
+    ("axis", "network", "averaged"),
+    [
+        (-1, [12], (0, 1)),
+        (1, [12], (0, 2)),
+        ([1, 2], [12], 0),
+        ([1, 2], {"filters": [4]}, 0),
+        (-1, {"filters": [4]}, (0, 1, 2)),
+    ],
+)
+def test_the_inputs_have_statistics_along_the_axes_that_are_chosen(
+    axis: object, network: object, averaged: int | tuple[int, ...]
+) -> None:
+    model = model_of(network=network, normalization={"kind": "batch_norm", "inputs": True, "axis": axis})
+    mean, variance = IMAGES.mean(averaged, keepdims=True), IMAGES.var(averaged, keepdims=True)
+    assert model.get_layer("batch_norm_0").moving_mean.shape == (mean.size,)
+    last = next(layer for layer in reversed(model.layers) if layer.name in ("batch_norm_0", "split_axes"))
+    normalized = keras.Model(model.input, last.output)(IMAGES, training=True)
+    expected = (IMAGES - mean) / np.sqrt(variance + 1e-3)
+    np.testing.assert_allclose(np.reshape(normalized, IMAGES.shape), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_keras_normalises_images_along_an_axis_as_we_do(axis: int) -> None:
+    model = model_of(normalization={"kind": "batch_norm", "inputs": True, "axis": axis})
+    ours, theirs = model.get_layer("batch_norm_0"), keras.layers.BatchNormalization(axis)
+    np.testing.assert_allclose(ours(IMAGES, training=True), theirs(IMAGES, training=True), atol=1e-6)
+    np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, atol=1e-6)
+
+
+def test_colour_images_have_their_own_axes() -> None:
+    for axis, statistics in ((-1, 3), ([1, 2], 80), ([2, 3], 30), ([1, 2, 3], 240)):
+        norm = {"kind": "batch_norm", "inputs": True, "axis": axis}
+        for network in ([5], {"filters": [4]}):
+            model = model_of(shape=(8, 10, 3), network=network, normalization=norm, dataset={"name": "./own"})
+            assert model.get_layer("batch_norm_0").moving_mean.shape == (statistics,)
+
+
 FIXUP = {"hidden": [12, 8, 8, 8], "residual": True, "fixup": True}
 
 
@@ -195,6 +233,7 @@ SAVED: dict[str, dict[str, Any]] = {
         "normalization": {"kind": "batch_norm", "position": "before", "inputs": True},
         "regularizer": ["l1_l2", {"kind": "max_norm", "biases": True}, "dropout"],
     },
+    "inputs by the pixel": {"normalization": {"kind": "batch_norm", "inputs": True, "axis": [1, 2]}},
     "everything convolutional": {
         "network": {"filters": [3], "hidden": [8]},
         "activation": "prelu",

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from dtrain.experiment.advice.findings import RULES, advise
 from dtrain.experiment.config.problems import explanation
-from dtrain.experiment.config.schema import Schema, every_kind, families, family_summary, kinds_of, sections_of
+from dtrain.experiment.config.schema import Schema, every_kind, families, family_text, kinds_of, sections_of
 from dtrain.experiment.config.yaml_writer import write_line
 from dtrain.experiment.spec import Experiment
+from dtrain.experiment.techniques.optimizers import Ratings
 from dtrain.ground.printable import shown
 
 
@@ -59,11 +60,15 @@ class Family:
     Args:
         key: Its key in an experiment file.
         summary: What it is.
+        details: What else there is to say; may be empty.
+        ratings: Forms of its kinds in the lesson's table, each with speed and quality of convergence.
         kinds: Its kinds.
     """
 
     key: str
     summary: str
+    details: str
+    ratings: Ratings
     kinds: tuple[Kind, ...]
 
 
@@ -74,7 +79,8 @@ def catalogue(key: str) -> Family:
         key: One of `families()`.
     """
     kinds = kinds_of(families()[key])
-    return Family(key, family_summary(key), tuple(_kind(key, kind, one) for kind, one in kinds.items()))
+    ratings = tuple(rating for one in sections_of(key) for rating in getattr(one, "ratings", ()))
+    return Family(key, *family_text(key), ratings, tuple(_kind(key, kind, one) for kind, one in kinds.items()))
 
 
 def _kind(key: str, kind: str, section: Schema) -> Kind:

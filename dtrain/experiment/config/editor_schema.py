@@ -6,7 +6,7 @@ from typing import Any
 
 from dtrain.experiment.config.overrides import long_form
 from dtrain.experiment.config.problems import explanation
-from dtrain.experiment.config.schema import Schema, experiment_schema, families, family_summary, kinds_of, resolved
+from dtrain.experiment.config.schema import Schema, experiment_schema, families, family_text, kinds_of, resolved
 from dtrain.experiment.spec import NAMED_DATASETS
 from dtrain.ground.printable import KeyPath
 
@@ -65,7 +65,7 @@ def _family(key: str) -> Json:
     elif isinstance(long := long_form(path, [1]), dict):
         of_list = resolved(sections[long["kind"]]["properties"][_holder(long, [1])])
         branches.insert(0, _field(of_list))
-    return {"description": family_summary(key), "anyOf": branches}
+    return {"description": family_text(key)[0], "anyOf": branches}
 
 
 def _holder(long: Json, value: object) -> str:

@@ -67,10 +67,11 @@ def every_kind() -> tuple[tuple[str, str], ...]:
     return tuple((kind, key) for key, one in families().items() for kind in kinds_of(one))
 
 
-def family_summary(key: str) -> str:
-    """Returns what a family is: the first line of the module that its kinds are written in."""
+def family_text(key: str) -> tuple[str, str]:
+    """Returns what a family is and what else there is to say: what the module of its kinds begins with."""
     section = next(sections_of(key))
-    return (sys.modules[section.__module__].__doc__ or "").partition("\n")[0]
+    summary, _, details = (sys.modules[section.__module__].__doc__ or "").partition("\n")
+    return summary, " ".join(details.split())
 
 
 def sections_of(key: str) -> Iterator[type[Section]]:

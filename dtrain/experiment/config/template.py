@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dtrain.experiment.config.problems import explanation
-from dtrain.experiment.config.schema import Schema, experiment_schema, families, family_summary, kinds_of, resolved
+from dtrain.experiment.config.schema import Schema, experiment_schema, families, family_text, kinds_of, resolved
 from dtrain.experiment.config.yaml_writer import write_line
 from dtrain.experiment.spec import Experiment
 
@@ -40,7 +40,7 @@ def template(name: str, schema_name: str) -> str:
 def _heading(key: str, schema: Schema) -> Iterator[str]:
     if key in families():
         names = ", ".join(kinds_of(families()[key]))
-        yield from _comment(f"{family_summary(key)} Kinds: {names}.", "")
+        yield from _comment(f"{family_text(key)[0]} Kinds: {names}.", "")
     elif "properties" in resolved(schema):
         yield from _comment(resolved(schema)["description"], "")
 

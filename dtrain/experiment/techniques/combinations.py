@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dtrain.experiment.techniques.initializers import Identity
 from dtrain.experiment.techniques.networks import ConvNetwork, DenseNetwork, Network
-from dtrain.experiment.techniques.normalizations import Normalization, NormalizationTechnique
+from dtrain.experiment.techniques.normalizations import BatchNorm, Normalization, NormalizationTechnique
 from dtrain.experiment.techniques.regularizers import Noise, Orthogonal, Penalty, SpatialDropout, WeightConstraint
 from dtrain.experiment.techniques.schedules import Piecewise, Polynomial
 from dtrain.experiment.techniques.technique import Contradiction, LayerSite
@@ -39,6 +39,13 @@ def input_contradictions(experiment: Experiment, image_shape: tuple[int, ...]) -
         return []
     channels = image_shape[2] if len(image_shape) == 3 else 1
     convolutional = isinstance(experiment.network, ConvNetwork)
+    if isinstance(normalization, BatchNorm) and normalization.axis is not None:
+        sides = (*image_shape[:2], channels) if convolutional else image_shape
+        try:
+            normalization.merged(sides)
+        except Contradiction as wrong:
+            path, beside = ("normalization", *wrong.path), ("dataset", "network")
+            return [Contradiction(path, wrong.message, wrong.hint, beside=beside)]
     width = channels if convolutional else channels * image_shape[0] * image_shape[1]
     site = LayerSite("inputs", 0, convolutional, width)
     return _wrong_at(normalization, site, "inputs", beside=("dataset", "network"))

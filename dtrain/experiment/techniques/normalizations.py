@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import math
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dtrain.experiment.techniques.technique import (
     BARE_NAME,
@@ -15,6 +16,7 @@ from dtrain.experiment.techniques.technique import (
     Size,
     Technique,
 )
+from dtrain.ground.printable import shown
 
 if TYPE_CHECKING:
     import keras
@@ -64,12 +66,48 @@ class BatchNorm(NormalizationTechnique):
     final_statistics: Literal["moving", "full_pass"] = Field(
         default="moving", description="moving averages, or one pass over the training set at the end"
     )
+    axis: int | Annotated[tuple[int, ...], Field(strict=False, min_length=1)] | None = Field(
+        default=None,
+        description="of the inputs, whose places have statistics of their own: 1 rows, 2 columns, [1, 2] pixels, -1 "
+        "the last; null: every value in front of a dense layer, every channel in front of a convolution",
+    )
 
-    def build(self, site: LayerSite) -> keras.layers.Layer:
-        """Returns Keras's BatchNormalization over the last axis: a statistic per unit or channel."""
+    @model_validator(mode="after")
+    def _axis_of_inputs(self) -> Self:
+        if self.axis is not None and not self.inputs:
+            message = "got an axis without inputs: true; expected both, or neither"
+            raise Contradiction(("axis",), message, "behind a hidden layer every unit or channel has its statistics")
+        return self
+
+    def build(self, site: LayerSite, axis: int = -1) -> keras.layers.Layer:
+        """Returns Keras's BatchNormalization: a statistic per place on one axis, by default per unit or channel."""
         import keras
 
-        return keras.layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=site.name)
+        return keras.layers.BatchNormalization(axis, self.momentum, self.epsilon, name=site.name)
+
+    def merged(self, sides: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+        """Returns the sides of an example in which the inputs' axes are one, as Keras's layer wants it, and that axis.
+
+        Args:
+            sides: Those that the axes are chosen from; the batch is axis 0.
+
+        Raises:
+            Contradiction: There are no such axes, or others stand between them.
+        """
+        count = len(sides)
+        written = (self.axis,) if isinstance(self.axis, int) else self.axis or range(1, count + 1)
+        axes = sorted(axis if axis >= 0 else axis + count + 1 for axis in written)
+        runs = [[*range(first, first + many)] for many in range(1, count + 1) for first in range(1, count + 2 - many)]
+        if axes not in runs:
+            received, shape = (
+                shown(list(written) if isinstance(self.axis, tuple) else self.axis),
+                " x ".join(map(str, sides)),
+            )
+            possible = [str(one if len(one) > 1 else one[0]) for one in runs]
+            message = f"got {received} with inputs of {shape}; expected {', '.join(possible[:-1])} or {possible[-1]}"
+            raise Contradiction(("axis",), message, "axis 0 is the batch, 1 the height and 2 the width")
+        first, last = axes[0], axes[-1]
+        return (*sides[: first - 1], math.prod(sides[first - 1 : last]), *sides[last:]), first
 
 
 class ExampleNormalization(NormalizationTechnique):

@@ -1,4 +1,8 @@
-"""Optimizers, with the field names and defaults of Keras."""
+"""Optimizers, with the field names and defaults of Keras.
+
+All are of first order: n weights have n^2 second derivatives, too many to compute or to keep. *** is the best of the
+lesson's table.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +25,22 @@ if TYPE_CHECKING:
     import keras
 
 
+Ratings = tuple[tuple[str, str, str], ...]
+FAST_AND_GOOD = "***", "** or ***"
+
+
 class OptimizerTechnique(Technique):
     """A rule for a step, with at most one form of gradient clipping.
 
     Args:
         highest_rate: Where a search for a rate had better end; None where it may go on to a divergence.
         sweepable: Whether losses at rising rates say what a training at one of them does.
+        ratings: Its forms in the lesson's table, each with speed and quality of convergence.
     """
 
     highest_rate: ClassVar[float | None] = None
     sweepable: ClassVar[bool] = True
+    ratings: ClassVar[Ratings] = ()
 
     learning_rate: Positive = 0.001
     weight_decay: NonNegative | None = Field(
@@ -81,6 +91,12 @@ class OptimizerTechnique(Technique):
 class SGD(OptimizerTechnique):
     """Stochastic gradient descent: plain, with momentum (Polyak 1964) or with Nesterov's look-ahead (Nesterov 1983)."""
 
+    ratings: ClassVar[Ratings] = (
+        ("sgd", "*", "***"),
+        ("sgd with momentum", "**", "***"),
+        ("sgd with momentum and nesterov", "**", "***"),
+    )
+
     kind: Literal["sgd"] = "sgd"
     learning_rate: Positive = 0.01
     momentum: Share = 0.0
@@ -110,6 +126,8 @@ class SGD(OptimizerTechnique):
 class Adagrad(OptimizerTechnique):
     """Divides by the root of all squared gradients so far: stops early, not for deep nets (Duchi et al. 2011)."""
 
+    ratings: ClassVar[Ratings] = (("adagrad", "***", "* (stops too early)"),)
+
     kind: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: NonNegative = 0.1
     epsilon: Positive = 1e-7
@@ -117,6 +135,8 @@ class Adagrad(OptimizerTechnique):
 
 class RMSprop(OptimizerTechnique):
     """Adagrad that forgets, with decay rho (Tieleman & Hinton 2012, lecture 6e)."""
+
+    ratings: ClassVar[Ratings] = (("rmsprop", *FAST_AND_GOOD),)
 
     kind: Literal["rmsprop"] = "rmsprop"
     rho: Share = 0.9
@@ -136,6 +156,8 @@ class AdamFamily(OptimizerTechnique):
 class Adam(AdamFamily):
     """Momentum and RMSprop with bias correction (Kingma & Ba 2015, algorithm 1)."""
 
+    ratings: ClassVar[Ratings] = (("adam", *FAST_AND_GOOD),)
+
     kind: Literal["adam"] = "adam"
     amsgrad: bool = False
 
@@ -143,11 +165,15 @@ class Adam(AdamFamily):
 class Adamax(AdamFamily):
     """Adam with the maximum norm (Kingma & Ba 2015, algorithm 2)."""
 
+    ratings: ClassVar[Ratings] = (("adamax", *FAST_AND_GOOD),)
+
     kind: Literal["adamax"] = "adamax"
 
 
 class Nadam(AdamFamily):
     """Adam with Nesterov's look-ahead (Dozat 2016)."""
+
+    ratings: ClassVar[Ratings] = (("nadam", *FAST_AND_GOOD),)
 
     kind: Literal["nadam"] = "nadam"
 

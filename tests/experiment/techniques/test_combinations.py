@@ -60,6 +60,18 @@ FIXUP = {"depth": 4, "width": 10, "residual": True, "fixup": True}
             "leave groups out",
         ),
         (
+            {"normalization": {"kind": "batch_norm", "inputs": True, "axis": 3}},
+            ("normalization", "axis"),
+            "got 3 with inputs of 28 x 28; expected 1, 2 or [1, 2]",
+            "axis 0 is the batch",
+        ),
+        (
+            {"normalization": {"kind": "batch_norm", "inputs": True, "axis": [1, 3]}, "network": CONVOLUTIONS},
+            ("normalization", "axis"),
+            "got [1, 3] with inputs of 28 x 28 x 1; expected 1, 2, 3, [1, 2], [2, 3] or [1, 2, 3]",
+            "axis 0 is the batch",
+        ),
+        (
             {"normalization": "batch_norm", "network": FIXUP},
             ("normalization",),
             "got 'batch_norm' with network.fixup; expected 'none'",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from dtrain.experiment.techniques.normalizations import GroupNorm, LayerNorm
+from dtrain.experiment.techniques.normalizations import BatchNorm, GroupNorm, LayerNorm
 from dtrain.experiment.techniques.technique import Contradiction, LayerSite
 
 RANDOM = np.random.default_rng(0)
@@ -66,6 +67,11 @@ def test_what_does_not_fit_a_width_is_refused(technique: GroupNorm | LayerNorm, 
     with pytest.raises(Contradiction) as caught:
         technique.check(where, "a layer")
     assert caught.value.message == message
+
+
+def test_an_axis_is_one_of_the_inputs() -> None:
+    with pytest.raises(ValidationError, match="expected both, or neither"):
+        BatchNorm(axis=-1)
 
 
 def test_what_fits_is_let_through() -> None:
