@@ -205,10 +205,18 @@ def check_new(path: Path, where: str) -> None:
         raise UsageError(message, where=where, hint=f"make {printable(str(path.parent))} first")
 
 
-def write(path: Path, content: bytes) -> None:
-    """Puts `content` in the place of what was at `path`."""
+def write(path: Path, content: bytes, modified: int | None = None) -> None:
+    """Puts `content` in the place of what was at `path`.
+
+    Args:
+        path: The file.
+        content: What it is to hold.
+        modified: When it shall say it was modified, in nanoseconds since 1970; None for now.
+    """
     with replace_file(path) as temporary:
         temporary.write_bytes(content)
+        if modified is not None:
+            os.utime(temporary, ns=(modified, modified))
 
 
 def append_line(path: Path, mapping: Mapping[str, Any]) -> None:

@@ -161,7 +161,7 @@ class RunFolder:
             | owner
             | {"state": state, "created": self.created() or _next_moment(self.path.parent, now), "heartbeat": now}
         )
-        write(self.path / STATUS, to_json(status, indent=2))
+        write(self.path / STATUS, to_json(status, indent=2), modified=_nanoseconds(max(status["created"], now)) or None)
 
     def read_status(self) -> dict[str, Any]:
         """Returns state, pid, host, created and heartbeat (ISO 8601 in UTC), and what else was written."""
@@ -209,11 +209,24 @@ def list_runs(runs_dir: Path) -> list[RunFolder]:
 
 
 def _next_moment(runs_dir: Path, now: str) -> str:
-    """When a new run is made: after all others, also where the clock was set back."""
-    with suppress(ValueError, OverflowError):
-        latest = datetime.fromisoformat(max(run.created() for run in list_runs(runs_dir))).astimezone(UTC)
-        return max(now, (latest + timedelta(microseconds=1)).isoformat(timespec="microseconds"))
-    return now
+    """When a new run is made: after all others, also where the clock was set back.
+
+    No status is modified before its run was made, so that only those modified after now can say a later moment.
+    """
+    moment = now
+    for path in runs_dir.glob(f"*/{STATUS}"):
+        with suppress(OSError, ValueError, OverflowError):
+            if path.stat().st_mtime_ns >= _nanoseconds(now):
+                later = datetime.fromisoformat(RunFolder(path.parent).created()) + timedelta(microseconds=1)
+                moment = max(moment, later.astimezone(UTC).isoformat(timespec="microseconds"))
+    return moment
+
+
+def _nanoseconds(moment: str) -> int:
+    """Returns a moment in ISO 8601 as file systems say it; 0 for what is none."""
+    with suppress(TypeError, ValueError, OverflowError):
+        return (datetime.fromisoformat(moment) - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1000
+    return 0
 
 
 def make_folder(path: Path) -> RunFolder:

@@ -9,7 +9,9 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,17 +206,61 @@ def test_row_75_the_latest_run_is_the_last_one_created_whatever_its_name(tmp_pat
     assert [run.path.name for run in list_runs(tmp_path)] == ["a", "b", "c"]
 
 
-def test_row_75_a_clock_that_was_set_back_makes_no_run_older_than_those_before(tmp_path: Path) -> None:
-    future = {"created": "2100-01-01T00:00:00.000000+00:00"}
-    (first,) = make_runs(tmp_path, "z")
-    (first.path / "status.json").write_text(json.dumps(first.read_status() | future))
-    runs = [first, *make_runs(tmp_path, "y", "x")]
+def at(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets the clock."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            return cls.fromisoformat(moment).astimezone(tz)
+
+    monkeypatch.setattr("dtrain.runs.folder.datetime", Clock)
+
+
+def test_row_75_a_clock_that_was_set_back_makes_no_run_older_than_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("2100-01-01T00:00:00+00:00", monkeypatch)
+    runs = make_runs(tmp_path, "z")
+    at("2026-01-01T00:00:00+00:00", monkeypatch)
+    runs += make_runs(tmp_path, "y", "x")
     assert list_runs(tmp_path) == runs
     assert runs[2].created() == "2100-01-01T00:00:00.000002+00:00"
-    runs[1].write_status("completed")
-    assert find_run(tmp_path, None) == runs[2]
-    (first.path / "status.json").write_text('{"state": "completed", "created": "yesterday"}')
+    for run in runs:
+        run.write_status("completed")
+    runs += make_runs(tmp_path, "w")
+    assert list_runs(tmp_path) == runs
+    assert find_run(tmp_path, None) == runs[3]
+
+
+def test_a_moment_that_is_none_is_passed_over(tmp_path: Path) -> None:
+    (first,) = make_runs(tmp_path, "z")
+    damaged = json.dumps(first.read_status() | {"created": "yesterday"})
+    (first.path / "status.json").write_text(damaged)
+    os.utime(first.path / "status.json", (2**32, 2**32))
     assert make_runs(tmp_path, "w")[0].created() < "2100"
+    first.write_status("completed")
+    assert first.created() == "yesterday"
+
+
+def test_making_one_run_more_among_a_thousand_reads_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = make_runs(tmp_path, "run-0")
+    for number in range(1, 1000):
+        shutil.copytree(first.path, tmp_path / f"run-{number}")
+    read: list[Path] = []
+
+    def counted(folder: RunFolder) -> dict[str, Any]:
+        read.append(folder.path)
+        return read_status(folder)
+
+    read_status = RunFolder.read_status
+    monkeypatch.setattr(RunFolder, "read_status", counted)
+    made = create_run(tmp_path, name=None, stem="run")
+    assert made.path.name == "run-1000"
+    assert set(read) == {made.path}
+    assert find_run(tmp_path, None) == made
 
 
 def test_durations_of_damaged_lines_are_not_known(folder: RunFolder) -> None:
