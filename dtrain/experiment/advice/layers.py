@@ -87,16 +87,18 @@ def rectifier_initializer(one: Experiment) -> Places:
 
 
 @Rule.of(
-    "He's first weights make up for what a rectifier cuts off; where nothing is cut off they saturate units, or let "
-    "signals grow from layer to layer",
+    "He's first weights make up for what a rectifier does not pass on, and bring a sigmoid nearer to where it is flat",
     "set initializer to glorot_uniform, or leave it out",
+    Sigmoid,
+    HardSigmoid,
+    SparseSigmoid,
     HeNormal,
     HeUniform,
 )
-def he_initializer(one: Experiment) -> Places:
-    he, glorot = isinstance(one.initializer, HeNormal | HeUniform), one.activation.initializer == "glorot_uniform"
-    wide = he and glorot and one.network.hidden_layers and isinstance(one.normalization, NoNormalization)
-    return (INITIALIZER, ACTIVATION) if wide else FOLLOWED
+def sigmoid_initializer(one: Experiment) -> Places:
+    he = isinstance(one.initializer, HeNormal | HeUniform) and isinstance(one.normalization, NoNormalization)
+    sigmoid = isinstance(one.activation, Sigmoid | HardSigmoid | SparseSigmoid) and one.network.hidden_layers
+    return (INITIALIZER, ACTIVATION) if he and sigmoid else FOLLOWED
 
 
 @Rule.of(

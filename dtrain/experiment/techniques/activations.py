@@ -41,7 +41,7 @@ class ActivationTechnique(Technique):
 
 
 class Rectifier(ActivationTechnique):
-    """A non-linearity that cuts off negative values and passes on large ones; He's first weights make up for that."""
+    """A non-linearity that passes on only part of what goes in; He's first weights make up for the rest."""
 
     initializer: ClassVar[str] = "he_normal"
 
@@ -198,7 +198,7 @@ class SparseSigmoid(ActivationTechnique):
     kind: Literal["sparse_sigmoid"] = "sparse_sigmoid"
 
 
-class LogSigmoid(ActivationTechnique):
+class LogSigmoid(Rectifier):
     """log(sigmoid(z)): never above zero, straight far below it."""
 
     kind: Literal["log_sigmoid"] = "log_sigmoid"
@@ -216,20 +216,20 @@ class Softsign(ActivationTechnique):
     kind: Literal["softsign"] = "softsign"
 
 
-class TanhShrink(ActivationTechnique):
+class TanhShrink(Rectifier):
     """z - tanh(z): flat at zero, where gradients therefore vanish; known to train badly."""
 
     kind: Literal["tanh_shrink"] = "tanh_shrink"
 
 
-class SoftShrink(ActivationTechnique):
+class SoftShrink(Rectifier):
     """z moved towards zero by the threshold, and zero within it: sparse signals (Donoho 1995)."""
 
     kind: Literal["soft_shrink"] = "soft_shrink"
     threshold: NonNegative = 0.5
 
 
-class HardShrink(ActivationTechnique):
+class HardShrink(Rectifier):
     """z outside the threshold and zero within it: sparse signals, with a jump."""
 
     kind: Literal["hard_shrink"] = "hard_shrink"

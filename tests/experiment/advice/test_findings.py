@@ -34,7 +34,7 @@ BROKEN_AND_FOLLOWED = {
         DEEP + "activation: relu, initializer: glorot_uniform",
         "network: [300, 100], activation: relu, initializer: glorot_uniform",
     ),
-    "he_initializer": ("activation: tanh, initializer: he_normal", "activation: tanh"),
+    "sigmoid_initializer": ("activation: sigmoid, initializer: he_normal", "activation: sigmoid"),
     "unscaled_initializer": ("initializer: {kind: random_normal, stddev: 1}", "initializer: random_normal"),
     "equal_weights": ("initializer: constant", "initializer: constant, network: []"),
     "saturation": (
@@ -103,11 +103,10 @@ ALIKE = [
         "initializer: {kind: random_uniform, minval: 0.9, maxval: 1.0}",
     ),
     (
-        "he_initializer",
-        "activation: sigmoid, initializer: he_uniform",
-        "activation: sigmoid, initializer: he_uniform, normalization: batch_norm",
+        "sigmoid_initializer",
+        "activation: hard_sigmoid, initializer: he_uniform",
+        "activation: hard_sigmoid, initializer: he_uniform, normalization: batch_norm",
     ),
-    ("he_initializer", "activation: linear, initializer: he_normal", "activation: softplus, initializer: he_normal"),
     (
         "saturation",
         "network: {depth: 5, width: 9}, normalization: none, activation: hard_sigmoid",
