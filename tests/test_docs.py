@@ -61,6 +61,14 @@ def _write_what_it_would(parameters: Mapping[str, Any], name: str) -> None:
         new.write_text(template(new.name, "schema.json"))
 
 
+@EVERY_PAGE
+def test_every_test_and_benchmark_that_is_named_is_there(page: Path) -> None:
+    text = page.read_text()
+    modules = [f"{name.replace('.', '/')}" for name in re.findall(r"python -m (tests[\w.]+)", text)]
+    missing = [one for one in modules if not ((ROOT / f"{one}.py").exists() or (ROOT / one / "__main__.py").exists())]
+    assert missing + [one for one in re.findall(r"tests/[\w/]+\.\w+", text) if not (ROOT / one).exists()] == []
+
+
 def test_a_wrong_option_or_key_on_a_page_is_noticed() -> None:
     for line in (["run", "--seed", "3"], ["run", "optimiser=adam"], ["lr-find", "activation=rely"]):
         with pytest.raises(Exception, match=r"(?i)no such option|did you mean"):
