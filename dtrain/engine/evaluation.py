@@ -14,6 +14,7 @@ from dtrain.data.prepare import Scaling, Split
 from dtrain.engine.epoch import Scaler
 from dtrain.engine.losses import class_probabilities, example_losses
 from dtrain.engine.model import Output
+from dtrain.ground.randomness import Stream, generator
 from dtrain.layers.noise import noise
 from dtrain.statistics.intervals import wilson_interval
 
@@ -134,7 +135,7 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
     if not layers:
         return
     batch_moments = tf.function(_moments_of(model, layers, Scaler(scaling)), reduce_retracing=True)
-    order = np.random.default_rng(0).permutation(len(train.labels))
+    order = generator(0, Stream.FINAL_STATISTICS).permutation(len(train.labels))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     moments = [batch_moments(tf.constant(train.images[batch])) for batch in batches]
     sizes = [len(batch) for batch in batches]

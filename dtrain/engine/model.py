@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.networks import ConvNetwork, DenseNetwork
 from dtrain.experiment.techniques.normalizations import BatchNorm, NormalizationTechnique
 from dtrain.experiment.techniques.regularizers import Noise, Penalty, WeightConstraint
 from dtrain.experiment.techniques.technique import LayerSite
+from dtrain.ground.randomness import Stream, word
 from dtrain.layers.trained_scalar import TrainedScalar
 
 Output = Literal["softmax", "sigmoid"]
@@ -226,8 +226,7 @@ class _Builder:
         return self.penalty.build() if self.penalty and self.penalty.has_terms(inputs, units) else None
 
     def _layer_seed(self, part: int = 0) -> int:
-        entropy = [self.seed, self.layer, part] if part else [self.seed, self.layer]
-        return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
+        return word(self.seed, Stream.INITIALIZERS, self.layer, part)
 
     @property
     def _bias(self) -> bool:

@@ -18,6 +18,7 @@ from dtrain.experiment.techniques.normalizations import BatchNorm
 from dtrain.experiment.techniques.schedule_technique import FloatArray, Plan
 from dtrain.experiment.techniques.schedules import Performance, Plateau, Schedule
 from dtrain.ground.errors import DivergedError
+from dtrain.ground.randomness import Stream, generator, word
 
 CHUNK_STEPS = 500
 """Steps between two looks at the outside world, at most: well under a second for the lesson's networks."""
@@ -27,18 +28,15 @@ FIRST_CHUNK_STEPS = 1
 """Steps before the first look: nobody knows yet what a step takes."""
 FIXES = "lower optimizer.learning_rate tenfold, or clip the gradient with optimizer.global_clipnorm=1.0"
 
-_SHUFFLE, _NOISE = 1, 2
-"""Streams of random numbers under one seed; the layers' initializers have their own."""
-
 
 def epoch_order(seed: int, epoch: int, examples: int) -> npt.NDArray[np.int64]:
     """Returns the order of the examples in an epoch, which depends on nothing else."""
-    return np.random.default_rng([seed, _SHUFFLE, epoch]).permutation(examples)
+    return generator(seed, Stream.ORDER, epoch).permutation(examples)
 
 
 def noise_seed(seed: int) -> int:
     """Returns what seeds the noise layers of a training with that seed."""
-    return int(np.random.SeedSequence([seed, _NOISE]).generate_state(1)[0])
+    return word(seed, Stream.NOISE)
 
 
 class Observer(Protocol):

@@ -1,1 +1,1 @@
-"""What every room stands on: files, errors, printable text and signals."""
+"""What every room stands on: files, errors, printable text, random streams and signals."""

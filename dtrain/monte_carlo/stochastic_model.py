@@ -21,6 +21,7 @@ from dtrain.engine.epoch import Scaler
 from dtrain.engine.losses import class_probabilities
 from dtrain.engine.model import Output
 from dtrain.ground.errors import ModelFileError
+from dtrain.ground.randomness import Stream, word
 from dtrain.layers.always_on import ALWAYS_ON
 from dtrain.layers.dropout import COUNTERS
 from dtrain.layers.noise import DroppingLayer, NoisePlace, current_place, noise
@@ -29,8 +30,6 @@ from dtrain.statistics.uncertainty import check_rates
 Array = npt.NDArray[Any]
 
 SUM_TOLERANCE = 1e-3
-_PASSES = 3
-"""The stream of random numbers under a seed; those of a training have other numbers."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class StochasticModel:
             first: Number of the first pass.
             passes: How many passes.
         """
-        place = (tf.constant(value, tf.uint32) for value in (_noise_seed(seed), first))
+        place = (tf.constant(value, tf.uint32) for value in (word(seed, Stream.PASSES), first))
         outputs = self._passes(signals, tf.constant(examples, tf.uint32), *place, tf.constant(passes)).numpy()
         flat = class_probabilities(self._output, outputs.reshape(-1, outputs.shape[-1]))
         return flat.reshape(*outputs.shape[:2], -1)
@@ -219,7 +218,3 @@ def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
         yield layer
         if isinstance(layer, keras.Model):
             yield from _all_layers(layer)
-
-
-def _noise_seed(seed: int) -> int:
-    return int(np.random.SeedSequence([seed, _PASSES]).generate_state(1)[0])

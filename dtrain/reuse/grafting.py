@@ -16,6 +16,7 @@ from dtrain.experiment.techniques.activations import INITIALIZERS
 from dtrain.experiment.techniques.networks import DenseNetwork
 from dtrain.experiment.techniques.regularizers import Penalty, WeightConstraint
 from dtrain.ground.errors import ModelFileError
+from dtrain.ground.randomness import Stream, word
 from dtrain.layers.dropout import COUNTERS
 from dtrain.layers.gaussian_noise import CounterGaussianNoise
 from dtrain.layers.noise import NoiseLayer
@@ -29,8 +30,8 @@ Weights = list[npt.NDArray[np.float32]]
 GENERATORS = {"Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"}
 ACTIVATIONS = {"ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"}
 NAMES_OF_NEW_LAYERS = re.compile(r"images|reshape_images|output|flatten_kept|.*_(\d+)")
-FIRST_NOISE_OF_BASE, KEPT = 2**16, 5
-"""Number of the base's first noise layer, beyond those of new layers; and the stream of random first weights."""
+FIRST_NOISE_OF_BASE = 2**16
+"""Number of the base's first noise layer, beyond those of new layers."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Graft:
         if plan.kind in GENERATORS:
             return self._noise(plan, name, number)
         more: dict[str, Any] = {}
-        layer_seed = int(np.random.SeedSequence([seed, KEPT, number]).generate_state(1)[0] >> 1)
+        layer_seed = word(seed, Stream.KEPT_INITIALIZERS, number)
         for kernel in KERNELS.get(plan.kind, ()):
             more |= {f"{kernel}_{role}": one for role, one in self._kernel_options(plan, layer_seed).items()}
         return build_layer(LayerPlan(name, plan.kind, plan.options, plan.inputs), **more)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dtrain.ground.randomness import Stream, generator
 from dtrain.statistics.intervals import Interval, wilson_interval
 from dtrain.statistics.significance import McNemar, verdict_on
 from dtrain.statistics.uncertainty import FloatArray, log_losses
@@ -159,7 +160,7 @@ def _columns(probabilities: Array, labels: Array) -> FloatArray:
 
 def _resampled_means(columns: FloatArray, seed: int) -> FloatArray:
     """Returns the means of the columns [resamples, columns] over images drawn with replacement."""
-    random, images = np.random.default_rng(seed), len(columns)
+    random, images = generator(seed, Stream.BOOTSTRAP), len(columns)
     means = []
     for _ in range(RESAMPLES // _CHUNK):
         drawn = [np.bincount(random.integers(images, size=images), minlength=images) for _ in range(_CHUNK)]

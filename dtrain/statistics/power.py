@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from dtrain.ground.randomness import Stream, generator
 from dtrain.statistics.intervals import t_quantile
 from dtrain.statistics.significance import FEWEST_PAIRS, LEVEL, ROUNDING, Difference
 
@@ -68,7 +69,7 @@ def _sign_flip_power(effect: float, pairs: int, level: float) -> float:
     counted = math.floor(2**pairs * level / 2)
     if counted > MOST_COUNTED:
         return _t_power(effect, pairs, level, paired=True)
-    differences = effect + np.random.default_rng(pairs).standard_normal((SIMULATIONS, pairs))
+    differences = effect + generator(0, Stream.POWER, pairs).standard_normal((SIMULATIONS, pairs))
     observed = np.minimum(np.maximum(differences, 0).sum(axis=1), np.maximum(-differences, 0).sum(axis=1))
     sums = np.zeros((SIMULATIONS, 1))
     for one in np.abs(differences).T:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from dtrain.ground.randomness import Stream, generator
 from dtrain.statistics.intervals import Interval, t_quantile, t_two_sided
 
 Verdict = Literal["better", "worse", "no evidence"]
@@ -210,7 +211,7 @@ def _sign_flips(differences: FloatArray) -> _Rearrangements:
         for one in differences[1:]:
             sums = np.concatenate([sums + one, sums - one])
         return _Rearrangements(_share_as_far(sums, observed), 2**pairs, exhaustive)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (RANDOM_REARRANGEMENTS, pairs))
+    signs = generator(0, Stream.SIGN_FLIPS).choice([-1.0, 1.0], (RANDOM_REARRANGEMENTS, pairs))
     return _Rearrangements(_share_of_sample(signs @ differences, observed), RANDOM_REARRANGEMENTS, exhaustive)
 
 
@@ -223,7 +224,7 @@ def _permutations(first: FloatArray, second: FloatArray) -> _Rearrangements:
         places = np.fromiter(chain.from_iterable(combinations(range(len(values)), size)), np.intp, number * size)
         sums = centred[places.reshape(number, size)].sum(axis=1)
         return _Rearrangements(_share_as_far(sums, observed), number, exhaustive)
-    keys = np.random.default_rng(0).random((RANDOM_REARRANGEMENTS, len(values)))
+    keys = generator(0, Stream.PERMUTATIONS).random((RANDOM_REARRANGEMENTS, len(values)))
     sums = centred[np.argpartition(keys, size - 1, axis=1)[:, :size]].sum(axis=1)
     return _Rearrangements(_share_of_sample(sums, observed), RANDOM_REARRANGEMENTS, exhaustive)
 

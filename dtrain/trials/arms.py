@@ -19,10 +19,8 @@ from dtrain.engine.state import EpochMetrics, TrainingState
 from dtrain.engine.training import Trainer
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.transfer import Arm, Stage
+from dtrain.ground.randomness import Stream, generator
 from dtrain.reuse.grafting import Graft, Weights
-
-_LABELLED = 4
-"""The stream of random numbers under a seed that chooses the labelled images."""
 
 
 def labelled_images(seed: int, available: int, wanted: int | None) -> npt.NDArray[np.int64]:
@@ -33,7 +31,7 @@ def labelled_images(seed: int, available: int, wanted: int | None) -> npt.NDArra
         available: Training images that there are.
         wanted: How many; None for all.
     """
-    order = np.random.default_rng([seed, _LABELLED]).permutation(available)
+    order = generator(seed, Stream.LABELLED_IMAGES).permutation(available)
     chosen: npt.NDArray[np.int64] = np.sort(order[:wanted])
     return chosen
 

@@ -232,7 +232,7 @@ def test_adafactor_beyond_its_end_is_warned_of(tmp_path: Path) -> None:
     listener = Listener()
     adafactor = small(optimizer="adafactor", schedule="constant")
     lr_find(adafactor, replace(SEARCH, seeds=1), RunOptions(tmp_path), listener)
-    assert listener.warnings[-1] == "rates of adafactor above 0.1 draw the weights anew: leave out --max 10"
+    assert "rates of adafactor above 0.1 draw the weights anew: leave out --max 10" in listener.warnings
 
 
 @pytest.mark.slow
