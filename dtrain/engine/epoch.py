@@ -241,7 +241,7 @@ class Engine:
         self.optimizer.learning_rate.assign(learning_rate)
         if isinstance(self.optimizer, ScheduledMomentumSGD):
             self.optimizer.scheduled_momentum.assign(momentum)
-        place = NoisePlace(seed, step, tf.constant(np.arange(indices.shape[0], dtype=np.uint32)))
+        place = NoisePlace(seed, step, tf.cast(indices, tf.uint32))
         with tf.GradientTape() as tape, noise(place):
             probabilities = self.model(images, training=True)
             loss = tf.reduce_mean(example_losses(self._output, labels, probabilities))

@@ -1,7 +1,8 @@
 """Noise as a pure function of seed, layer, step and example: what every random layer stands on.
 
 The noise layers draw from a counter-based generator (Salmon et al. 2011): every number is a pure function of seed,
-layer, step and element, so that no generator state exists and any step can be replayed.
+layer, step, example and element, so that no generator state exists, any step can be replayed, and an example's noise
+is the same wherever it stands in a batch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class NoisePlace:
     Args:
         seed: uint32 scalar of the run.
         step: uint32 scalar, the number of the step or of the stochastic pass.
-        examples: uint32 [batch], what tells one example's noise from another's.
+        examples: uint32 [batch], the index of each example in the data set.
     """
 
     seed: tf.Tensor
@@ -80,12 +81,10 @@ def random_words(shape: tuple[int, ...], noise_index: int) -> tf.Tensor | None:
     place = current_place()
     if place is None:
         return None
-    features = int(np.prod(shape))
     stream = mix(mix(place.seed, tf.constant(noise_index, tf.uint32)), place.step)
-    elements = place.examples[:, None] * tf.constant(features, tf.uint32) + tf.constant(
-        np.arange(features, dtype=np.uint32)
-    )
-    return tf.reshape(mix(stream, elements), [-1, *shape])
+    # one by one: a common number of example and element would overflow where both are many
+    elements = tf.constant(np.arange(np.prod(shape), dtype=np.uint32))
+    return tf.reshape(mix(mix(stream, place.examples)[:, None], elements), [-1, *shape])
 
 
 def normal_numbers(words: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from dtrain.data.prepare import Data
@@ -32,8 +33,8 @@ NOISES: dict[str, dict[str, Any]] = {
 }
 
 
-def masked_reference(model: keras.Model, batch: int, step: int) -> keras.Model:
-    """The same model for one step, with the oracle's noise written into it as constants."""
+def masked_reference(model: keras.Model, batch: npt.NDArray[np.int64], step: int) -> keras.Model:
+    """The same model for one step on these examples, with the oracle's noise written into it as constants."""
 
     def constant_noise(layer: keras.layers.Layer) -> keras.layers.Layer:
         if not hasattr(layer, "noise_index"):
@@ -41,8 +42,8 @@ def masked_reference(model: keras.Model, batch: int, step: int) -> keras.Model:
         shape = layer.output.shape[1:]
         if isinstance(layer, CounterSpatialDropout):
             shape = (1, 1, shape[-1])
-        words = noise_oracle.words(1, layer.noise_index, step, np.arange(batch), int(np.prod(shape)))
-        return ConstantNoise(layer, words.reshape(batch, *shape), name=layer.name)
+        words = noise_oracle.words(1, layer.noise_index, step, batch, int(np.prod(shape)))
+        return ConstantNoise(layer, words.reshape(len(batch), *shape), name=layer.name)
 
     copy = keras.models.clone_model(model, clone_function=constant_noise)
     copy.set_weights(model.get_weights())
@@ -80,12 +81,30 @@ def test_random_layers_equal_keras_under_the_same_masks(name: str, compiler: Com
     images = data.scaling.apply(data.train.images)
     weights = engine.model.get_weights()
     for step in range(3):
-        reference = masked_reference(engine.model, BATCH, step)
+        batch = ORDER[step * BATCH : (step + 1) * BATCH]
+        reference = masked_reference(engine.model, batch, step)
         reference.compile(optimizer=keras.optimizers.SGD(RATES[step]), loss="sparse_categorical_crossentropy")
         records = engine.train(ORDER, RATES, None, noise_seed=1, first_step=0, start=step, stop=step + 1)
-        batch = ORDER[step * BATCH : (step + 1) * BATCH]
         loss = reference.train_on_batch(images[batch], data.train.labels[batch])
         assert records.loss[0] == pytest.approx(float(loss), rel=1e-5)
         for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=1e-5)
     assert any(np.abs(new - old).max() > 1e-4 for new, old in zip(engine.model.get_weights(), weights, strict=True))
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_a_step_does_not_depend_on_where_an_example_stands_in_its_batch(name: str, data: Data) -> None:
+    engines = [engine_of(experiment_of(**NOISES[name], optimizer="sgd"), data, "graph") for _ in range(2)]
+    orders = [ORDER, np.concatenate([ORDER[:BATCH][::-1], ORDER[BATCH:]])]
+    one, other = (engine.train(order, RATES, None, 1, 0, 0, 1) for engine, order in zip(engines, orders, strict=True))
+    assert one.loss == pytest.approx(other.loss, rel=1e-5)
+    for left, right in zip(*(engine.model.get_weights() for engine in engines), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6, rtol=1e-5)
+
+
+def test_an_example_has_its_own_noise_also_where_only_some_examples_are_chosen(data: Data) -> None:
+    whole, chosen = (engine_of(experiment_of(**NOISES["dropout"], optimizer="sgd"), data, "graph") for _ in range(2))
+    chosen.choose(np.arange(40, 70))
+    places = np.arange(30)
+    expected = whole.train(np.concatenate([places + 40, np.arange(40)]), RATES, None, 1, 0, 0, 1)
+    np.testing.assert_array_equal(chosen.train(places, RATES[:2], None, 1, 0, 0, 1).loss, expected.loss)

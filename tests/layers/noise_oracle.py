@@ -25,8 +25,7 @@ def words(seed: int, layer: int, step: int, examples: npt.NDArray[np.int64], fea
     """The random word of each element [examples, features]."""
     one = np.array([seed], np.uint32)
     stream = mix(mix(one, np.array([layer], np.uint32)), np.array([step], np.uint32))
-    elements = examples[:, None] * features + np.arange(features)
-    return mix(stream, elements.astype(np.uint32))
+    return mix(mix(stream, examples.astype(np.uint32))[:, None], np.arange(features, dtype=np.uint32))
 
 
 def kept(seed: int, layer: int, step: int, batch: int, features: int, rate: float) -> npt.NDArray[np.bool_]:

@@ -19,20 +19,23 @@ from dtrain.layers.trained_scalar import TrainedScalar
 from tests.layers import noise_oracle
 
 SIX = np.arange(6)
+FAR_APART = np.array([0, 1, 2**20, 2**20 + 1, 2**31, 2**32 - 1])
+"""Images whose numbers, times those of their elements, would be the same in 32 bits."""
 
 
-def in_training(layer: keras.layers.Layer, inputs: np.ndarray, seed: int = 7, step: int = 5) -> np.ndarray:
-    """The layer's output in training at one place."""
-    examples = tf.range(len(inputs))
-    place = NoisePlace(tf.constant(seed, tf.uint32), tf.constant(step, tf.uint32), tf.cast(examples, tf.uint32))
-    with noise(place):
+def in_training(
+    layer: keras.layers.Layer, inputs: np.ndarray, step: int = 5, examples: np.ndarray | None = None
+) -> np.ndarray:
+    """The layer's output in training at one place; the first images of the data set where nothing else is said."""
+    examples = np.arange(len(inputs)) if examples is None else examples
+    with noise(NoisePlace(*(tf.constant(one, tf.uint32) for one in (7, step, examples)))):
         return np.asarray(layer(tf.constant(inputs, tf.float32), training=True))
 
 
-def mask(layer: int, step: int, features: int = 4096) -> np.ndarray:
-    """+1 where a unit of one image is kept and -1 where it is dropped, at rate 0.5."""
-    outputs = in_training(CounterDropout(0.5, noise_index=layer), np.ones((1, features)), step=step)
-    return np.where(outputs[0] > 0, 1.0, -1.0)
+def masks(layer: int, step: int, features: int = 4096) -> np.ndarray:
+    """+1 where a unit of two images is kept and -1 where it is dropped, at rate 0.5."""
+    outputs = in_training(CounterDropout(0.5, noise_index=layer), np.ones((2, features)), step)
+    return np.where(outputs > 0, 1.0, -1.0)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -52,42 +55,58 @@ def test_dropout_drops_as_often_as_its_rate_says(rate: float) -> None:
     assert abs(outputs.mean() - 1) < 4 * deviation / (1 - rate)
 
 
-def bell(layer: int, step: int, features: int = 4096) -> np.ndarray:
-    """The standard normal numbers that disturb one image."""
-    outputs = in_training(CounterGaussianDropout(0.5, noise_index=layer), np.ones((1, features)), step=step)
-    return np.asarray(outputs[0] - 1)
+def bells(layer: int, step: int, features: int = 4096) -> np.ndarray:
+    """The standard normal numbers that disturb two images."""
+    return in_training(CounterGaussianDropout(0.5, noise_index=layer), np.ones((2, features)), step) - 1
 
 
 def channels(layer: int, step: int, features: int = 4096) -> np.ndarray:
-    """+1 where a channel of one image is kept and -1 where it is dropped, at rate 0.5."""
-    outputs = in_training(CounterSpatialDropout(0.5, noise_index=layer), np.ones((1, 1, 1, features)), step=step)
-    return np.where(outputs[0, 0, 0] > 0, 1.0, -1.0)
+    """+1 where a channel of two images is kept and -1 where it is dropped, at rate 0.5."""
+    outputs = in_training(CounterSpatialDropout(0.5, noise_index=layer), np.ones((2, 1, 1, features)), step)
+    return np.where(outputs[:, 0, 0] > 0, 1.0, -1.0)
 
 
-@pytest.mark.parametrize("mask", [mask, bell, channels])
-def test_masks_of_layers_and_steps_are_uncorrelated_at_every_small_shift(
-    mask: Callable[[int, int], np.ndarray],
+@pytest.mark.parametrize("draw", [masks, bells, channels])
+def test_masks_of_layers_steps_and_images_are_uncorrelated_at_every_small_shift(
+    draw: Callable[[int, int], np.ndarray],
 ) -> None:
-    masks = [mask(layer, step) for layer, step in itertools.product((0, 1, 2), (4, 5, 6))]
-    length = len(masks[0]) - 64
-    for first, second in itertools.combinations(masks, 2):
+    drawn = [one for layer, step in itertools.product((0, 1, 2), (4, 5, 6)) for one in draw(layer, step)]
+    length = len(drawn[0]) - 64
+    for first, second in itertools.combinations(drawn, 2):
         for shift in range(-32, 33):
             correlation = (first[32 : 32 + length] * second[32 + shift : 32 + shift + length]).mean()
             assert abs(correlation) < 5.5 / np.sqrt(length)
 
 
 def test_a_mask_is_uncorrelated_with_itself_shifted() -> None:
-    one = mask(1, 5)
+    one = masks(1, 5)[0]
     for shift in range(1, 200):
         assert abs((one[shift:] * one[:-shift]).mean()) < 5 / np.sqrt(len(one) - shift)
 
 
+@pytest.mark.parametrize("examples", [SIX, FAR_APART], ids=["neighbours", "far apart"])
 @pytest.mark.parametrize("noisy", [CounterDropout, CounterGaussianDropout])
-def test_no_two_images_of_a_batch_share_their_noise(noisy: type[keras.layers.Layer]) -> None:
-    images = in_training(noisy(0.5, noise_index=1), np.ones((6, 4096))) - 1
+def test_no_two_images_of_a_batch_share_their_noise(noisy: type[keras.layers.Layer], examples: np.ndarray) -> None:
+    images = in_training(noisy(0.5, noise_index=1), np.ones((6, 4096)), examples=examples) - 1
     for first, second in itertools.combinations(images, 2):
         for shift in range(-8, 9):
             assert abs((first[8:-8] * second[8 + shift : 4088 + shift]).mean()) < 5 / np.sqrt(4080)
+
+
+RANDOM_LAYERS = [
+    CounterDropout(0.5, noise_index=1),
+    CounterAlphaDropout(0.5, noise_index=1),
+    CounterGaussianDropout(0.5, noise_index=1),
+    CounterSpatialDropout(0.5, noise_index=1),
+    RReLU(0.1, 0.3, noise_index=1),
+]
+
+
+@pytest.mark.parametrize("layer", RANDOM_LAYERS)
+def test_noise_belongs_to_images_and_not_to_their_places_in_a_batch(layer: keras.layers.Layer) -> None:
+    inputs, places = np.random.default_rng(0).normal(size=(6, 2, 2, 5)), np.array([4, 0, 5, 2, 1, 3])
+    expected = in_training(layer, inputs, examples=FAR_APART)[places]
+    np.testing.assert_array_equal(in_training(layer, inputs[places], examples=FAR_APART[places]), expected)
 
 
 def test_gaussian_dropout_multiplies_by_the_oracles_normal_numbers() -> None:
@@ -149,16 +168,7 @@ def test_noise_outside_a_place_is_an_error_and_not_silence() -> None:
         CounterDropout(0.5, noise_index=1)(np.ones((2, 3)), training=True)
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        CounterDropout(0.5, noise_index=1),
-        CounterAlphaDropout(0.5, noise_index=1),
-        CounterGaussianDropout(0.5, noise_index=1),
-        CounterSpatialDropout(0.5, noise_index=1),
-        RReLU(0.1, 0.3, noise_index=1),
-    ],
-)
+@pytest.mark.parametrize("layer", RANDOM_LAYERS)
 def test_the_stock_layer_predicts_the_same(layer: keras.layers.Layer) -> None:
     inputs = np.random.default_rng(0).normal(size=(4, 2, 2, 5)).astype(np.float32)
     np.testing.assert_allclose(layer.stock()(inputs, training=False), layer(inputs, training=False), rtol=1e-6)
