@@ -15,7 +15,7 @@ import pytest
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
-from dtrain.experiment.spec import Dataset
+from dtrain.experiment.dataset import Dataset
 from dtrain.ground.signals import WATCHED
 
 

@@ -45,10 +45,8 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "dtrain":
-            found.update(f"dtrain.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
+            found.update((node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)))
     return found
 
 
@@ -63,6 +61,15 @@ def test_imports_point_down_only(path: Path) -> None:
         parts = name.split(".")
         if parts[0] == "dtrain" and len(parts) > 1 and parts[1] in FROM_DOOR_TO_CELLAR:
             assert FROM_DOOR_TO_CELLAR.index(parts[1]) >= here, f"{path.name} imports {name}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    named = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in MODULES}
+    below = {name: {one for one in imported(path) if one in named} - {name} for name, path in named.items()}
+    while bottom := [name for name, others in below.items() if not others & below.keys()]:
+        for name in bottom:
+            del below[name]
+    assert not below, "these modules import each other"
 
 
 @pytest.mark.parametrize("library", ONLY_HERE)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dtrain.data.images import Array, ImageSet, Labels
 from dtrain.data.scaling import Scaling as Scaling
 from dtrain.data.scaling import fit_scaling
-from dtrain.experiment.spec import NAMED_DATASETS, Dataset
+from dtrain.experiment.dataset import Dataset
 from dtrain.ground.errors import ConfigError
 
 _TABLE_ROWS = 20
@@ -104,8 +104,7 @@ def split_sizes(dataset: Dataset, available: int) -> tuple[int, int]:
     Raises:
         ConfigError: One of the parts would be empty, or `train_limit` is more than there is.
     """
-    named = NAMED_DATASETS.get(dataset.name)
-    default = named.validation if named else available // 10
+    default = dataset.known.validation if dataset.known else available // 10
     validation = default if dataset.validation is None else dataset.validation
     train = available - validation
     if validation < 1:
@@ -127,7 +126,7 @@ def split_sizes(dataset: Dataset, available: int) -> tuple[int, int]:
 
 def _split(dataset: Dataset, images: ImageSet, size: int) -> tuple[Split, Split]:
     pixels, labels = images.train_images, images.train_labels
-    if dataset.name in NAMED_DATASETS:
+    if dataset.known:
         return Split(pixels[size:], labels[size:]), Split(pixels[:size], labels[:size])
     held_out = _stratified(labels, size)
     return Split(pixels[~held_out], labels[~held_out]), Split(pixels[held_out], labels[held_out])

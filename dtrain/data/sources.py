@@ -10,21 +10,12 @@ from dtrain.data.cache import corrupt_name, keras_cache, locked, set_aside_unsou
 from dtrain.data.download import Progress, download
 from dtrain.data.idx import IDX_NAMES
 from dtrain.data.images import ImageSet
-from dtrain.data.official import KnownSet, known_sets
+from dtrain.data.official import KnownSet
 from dtrain.data.own import load_own
 from dtrain.data.places import ARCHIVE, CACHE, Place, check_file, find_known, read_place
 from dtrain.data.places import locate as locate
+from dtrain.experiment.dataset import is_path
 from dtrain.ground.errors import DataError
-
-
-def is_path(name: str) -> bool:
-    """Whether a data set's name means a folder or file of the user's own."""
-    if name in known_sets():
-        return False
-    separators = (os.sep, os.altsep or os.sep)
-    if name.startswith((".", "~")) or name.endswith(".npz") or any(one in name for one in separators):
-        return True
-    return os.path.exists(name)
 
 
 def load_images(name: str, data_dir: Path | None = None, progress: Progress | None = None) -> ImageSet:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dtrain.data.prepare import Data
-from dtrain.experiment.spec import TRAINING_BYTES_PER_PARAMETER, Experiment
+from dtrain.experiment.spec import Experiment
+from dtrain.experiment.techniques.networks import TRAINING_BYTES_PER_PARAMETER
 from dtrain.ground.errors import EnvironmentProblem
 
 

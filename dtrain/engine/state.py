@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.experiment.spec import EarlyStopping
+from dtrain.experiment.draft import EarlyStopping
 from dtrain.experiment.techniques.schedules import Plateau
 from dtrain.ground.files import Array
 

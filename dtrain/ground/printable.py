@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 SHOWN_CHARACTERS = 60
 
 KeyPath = tuple[str | int, ...]
+_INDEX = re.compile(r"[0-9]{1,6}")
 
 
 def clipped(text: str) -> str:
@@ -23,6 +25,11 @@ def printable(text: str) -> str:
 def dotted(path: KeyPath) -> str:
     """Returns a path as the command line writes it: ``regularizer.0.rate``."""
     return ".".join(printable(clipped(str(part))) or "''" for part in path)
+
+
+def undotted(text: str) -> KeyPath:
+    """Returns the path that is written so; numbers are indices of lists."""
+    return tuple(int(part) if _INDEX.fullmatch(part) else part for part in text.split("."))
 
 
 def shown(value: object) -> str:

@@ -15,7 +15,9 @@ from dtrain.data.scaling import Scaling, fit_scaling
 from dtrain.data.sources import load_images
 from dtrain.engine import backend
 from dtrain.experiment.config.loading import load_experiment
-from dtrain.experiment.spec import LARGEST_SEED, Dataset, Experiment
+from dtrain.experiment.dataset import Dataset
+from dtrain.experiment.draft import LARGEST_SEED
+from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.regularizers import Noise
 from dtrain.ground.errors import ConfigError, DataError, ModelFileError, UsageError
 from dtrain.reuse.base import build_base, read_outline

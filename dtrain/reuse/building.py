@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dtrain.experiment.spec import MAXIMUM_PARAMETERS
+from dtrain.experiment.techniques.networks import MAXIMUM_PARAMETERS
 from dtrain.ground.errors import ModelFileError
 from dtrain.reuse.architecture import LARGEST_SIGNAL, Architecture, LayerPlan, check_names
 from dtrain.reuse.contents import Contents, StoredLayer

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.experiment.spec import MAXIMUM_PARAMETERS
+from dtrain.experiment.techniques.networks import MAXIMUM_PARAMETERS
 from dtrain.ground.errors import ModelFileError
 from dtrain.ground.files import DAMAGE
 from dtrain.reuse import hdf5_reader

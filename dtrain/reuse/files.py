@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dtrain.experiment.config.loading import parse_experiment
-from dtrain.experiment.spec import NAMED_DATASETS
 from dtrain.ground.errors import DtrainError, ModelFileError
 from dtrain.runs.folder import CONFIG, STATUS, RunFolder
 
@@ -59,7 +58,7 @@ def run_behind(path: Path) -> dict[str, Any] | None:
         experiment = parse_experiment(RunFolder(folder).read_config(), str(folder / CONFIG))
         dataset = experiment.dataset
         found = {"kind": dataset.scaling, "dataset": dataset.model_dump(mode="json")}
-        if dataset.scaling != "standardize" and dataset.name in NAMED_DATASETS:
+        if dataset.scaling != "standardize" and dataset.known:
             return found
         # the images that decided in a transfer were those of its own base
         digest = None if experiment.transfer else RunFolder(folder).read_summary().get("dataset_digest")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from dtrain.experiment.config.advised import Advice
+from dtrain.experiment.config.placing import Advice
 from dtrain.ground.errors import RunConflictError
 from dtrain.runs.folder import RunFolder
 from dtrain.statistics.intervals import Interval, accuracy_interval

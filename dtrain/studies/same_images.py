@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dtrain.experiment.spec import NAMED_DATASETS, Dataset
+from dtrain.experiment.dataset import Dataset
 from dtrain.ground.errors import UsageError
 from dtrain.runs.results import SHOWN_DIGITS
 from dtrain.studies.groups import ComparedRun, Group
@@ -58,12 +58,12 @@ def check_same_images(groups: Sequence[Group]) -> None:
 
 
 def _is_tenth_of_all(dataset: Dataset) -> bool:
-    return dataset.name not in NAMED_DATASETS and dataset.validation is None and dataset.classes is None
+    return dataset.known is None and dataset.validation is None and dataset.classes is None
 
 
 def _held_out(run: ComparedRun, tenths: Mapping[str, int]) -> HeldOut:
     dataset, result = run.experiment.dataset, run.result
-    known = NAMED_DATASETS.get(dataset.name)
+    known = dataset.known
     default = known.validation if known else tenths.get(run.digest)
     classes = tuple(sorted(dataset.classes or ()))
     return HeldOut(

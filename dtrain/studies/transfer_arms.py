@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from dtrain.experiment.config.loading import dump_experiment
-from dtrain.experiment.spec import EarlyStopping, Experiment
+from dtrain.experiment.draft import EarlyStopping
+from dtrain.experiment.spec import Experiment
 from dtrain.experiment.transfer import Arm, Stage
 from dtrain.ground.errors import DivergedError
 from dtrain.ground.files import replace_file

@@ -10,7 +10,8 @@ import numpy as np
 from dtrain.data.prepare import Data, Scaling, prepare
 from dtrain.data.scaling import fit_scaling
 from dtrain.data.sources import load_images
-from dtrain.experiment.spec import Dataset, Experiment
+from dtrain.experiment.dataset import Dataset
+from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ConfigError, DataError, Problem
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.request import RunOptions

@@ -11,9 +11,11 @@ from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images, locate
 from dtrain.engine import backend
 from dtrain.experiment.config.loading import load_experiment, parse_experiment
-from dtrain.experiment.spec import Experiment, fit_contradictions
+from dtrain.experiment.fit.findings import check_data
+from dtrain.experiment.fit.rule import Facts
+from dtrain.experiment.spec import Experiment
 from dtrain.experiment.transfer import Transfer
-from dtrain.ground.errors import ConfigError, Problem, UsageError
+from dtrain.ground.errors import UsageError
 from dtrain.reuse.base import build_base, read_outline
 from dtrain.reuse.cutting import check_inputs, check_reuse
 from dtrain.reuse.files import read_model_file
@@ -141,8 +143,5 @@ def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) ->
     dataset = experiment.dataset
     images = load_images(dataset.name, options.data_dir, observer.on_download)
     limited = prepare(dataset, images)
-    labelled, classes = len(limited.train.labels), len(limited.class_names)
-    found = fit_contradictions(experiment, train=labelled, image_shape=limited.image_shape, classes=classes)
-    if found:
-        raise ConfigError([Problem(one.message, ".".join(map(str, one.path)), one.hint) for one in found])
+    check_data(experiment, Facts(len(limited.train.labels), limited.image_shape, len(limited.class_names)))
     return prepare(dataset.model_copy(update={"train_limit": None}), images)

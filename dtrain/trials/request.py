@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dtrain.experiment.config.advised import Advice
-from dtrain.experiment.spec import LARGEST_SEED
+from dtrain.experiment.config.placing import Advice
+from dtrain.experiment.draft import LARGEST_SEED
 from dtrain.ground.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,9 +14,13 @@ from dtrain.data.sources import load_images
 from dtrain.engine import backend
 from dtrain.engine.shortage import shortage_explained
 from dtrain.experiment.config.loading import dump_experiment
-from dtrain.experiment.spec import NAMED_DATASETS, EarlyStopping, Experiment, fit_contradictions
+from dtrain.experiment.dataset import is_path
+from dtrain.experiment.draft import EarlyStopping
+from dtrain.experiment.fit.findings import check_data
+from dtrain.experiment.fit.rule import Facts
+from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.networks import ConvNetwork
-from dtrain.ground.errors import ConfigError, EnvironmentProblem, Problem
+from dtrain.ground.errors import ConfigError, EnvironmentProblem
 from dtrain.ground.files import replace_file
 from dtrain.ground.signals import signals_wait
 from dtrain.runs.checkpoints import Checkpoint, Circumstances
@@ -70,7 +74,7 @@ class Session:
         """Returns the experiment with nothing left to choose, so that running it anywhere again repeats the run."""
         training = experiment.training.model_copy(update={"engine": self.compiler})
         dataset = experiment.dataset
-        if dataset.name not in NAMED_DATASETS:
+        if is_path(dataset.name):
             dataset = dataset.model_copy(update={"name": str(Path(dataset.name).expanduser().absolute())})
         return experiment.model_copy(update={"training": training, "dataset": dataset})
 
@@ -152,14 +156,7 @@ class Session:
         if experiment.transfer:
             hint = "reuse a base with `dtrain transfer --base MODEL CONFIG`, or leave the section out"
             raise ConfigError("got a section; expected none, for a network of its own", where="transfer", hint=hint)
-        found = fit_contradictions(
-            experiment,
-            train=len(self.data.train.labels),
-            image_shape=self.data.image_shape,
-            classes=self.classes,
-        )
-        if found:
-            raise ConfigError([Problem(one.message, ".".join(map(str, one.path)), one.hint) for one in found])
+        check_data(experiment, Facts(len(self.data.train.labels), self.data.image_shape, self.classes))
 
     def _choose_compiler(self, experiment: Experiment) -> Compiler:
         from dtrain.engine.epoch import choose_compiler

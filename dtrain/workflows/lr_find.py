@@ -15,7 +15,8 @@ import numpy as np
 
 from dtrain.experiment.config.learning_rate import rate_line, with_rate
 from dtrain.experiment.config.loading import dump_experiment
-from dtrain.experiment.spec import LARGEST_SEED, Experiment
+from dtrain.experiment.draft import LARGEST_SEED
+from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.schedules import Constant
 from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
 from dtrain.ground.files import check_new, replace_file, writing

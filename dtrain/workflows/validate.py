@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtrain.data.prepare import split_sizes
-from dtrain.experiment.config.advised import Advice
 from dtrain.experiment.config.loading import dump_experiment, load_advised
-from dtrain.experiment.spec import NAMED_DATASETS, Experiment
+from dtrain.experiment.config.placing import Advice
+from dtrain.experiment.fit.data import known_facts
+from dtrain.experiment.spec import Experiment
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,7 @@ def validate(config: Path | None, overrides: Sequence[str] = (), *, strict: bool
 
 def _sizes(experiment: Experiment) -> tuple[int | None, int | None]:
     """Parameters and steps an epoch, where the data set is known by name; one's own images are not read."""
-    known = NAMED_DATASETS.get(experiment.dataset.name)
-    if known is None:
+    if (facts := known_facts(experiment.dataset)) is None:
         return None, None
-    classes = len(experiment.dataset.classes or range(known.classes))
-    train, _ = split_sizes(experiment.dataset, known.train)
-    steps = -(-train // experiment.training.batch_size)
-    return experiment.network.parameters(known.image_shape, classes), steps
+    steps = -(-facts.images // experiment.training.batch_size)
+    return experiment.network.parameters(facts.image_shape, facts.classes), steps

@@ -11,7 +11,7 @@ from dtrain.data.idx import read_idx
 from dtrain.data.manage import fetch, import_images, status
 from dtrain.data.official import SAMPLES_FOLDER
 from dtrain.data.sources import load_images
-from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.experiment.dataset import NAMED_DATASETS
 from dtrain.ground.errors import ConfigError, DataError, EnvironmentProblem
 from tests.data.helpers import pretend_official, serve, tiny_arrays, write_folder, write_npz
 

@@ -6,7 +6,7 @@ import pytest
 
 from dtrain.data.images import PARTS
 from dtrain.data.official import OFFICIAL, identify, known_sets, verify
-from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.experiment.dataset import NAMED_DATASETS
 from dtrain.ground.errors import DataError
 
 

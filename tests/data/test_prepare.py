@@ -8,7 +8,7 @@ import pytest
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, Split, prepare, split_sizes
 from dtrain.data.sources import load_images
-from dtrain.experiment.spec import Dataset
+from dtrain.experiment.dataset import Dataset
 from dtrain.ground.errors import ConfigError
 from tests.data.helpers import image_set, tiny_arrays
 

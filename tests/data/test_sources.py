@@ -11,7 +11,7 @@ import pytest
 
 from dtrain.data import places
 from dtrain.data.idx import IDX_NAMES
-from dtrain.data.sources import is_path, load_images, locate
+from dtrain.data.sources import load_images, locate
 from dtrain.ground.errors import ConfigError, DataError, EnvironmentProblem
 from tests.data.helpers import pretend_official, serve, tiny_arrays, write_folder, write_npz
 
@@ -183,21 +183,6 @@ def test_row_37_download_needs_a_keras_home(monkeypatch: pytest.MonkeyPatch, tmp
         load_images(NAME)
     as_data_folder(tmp_path)
     assert len(load_images(NAME, tmp_path / "data").train_labels) == 20
-
-
-@pytest.mark.parametrize("name", ["./x", "../x", "~/x", "/x", "a/b", "images.npz"])
-def test_what_is_a_path_before_it_exists(name: str) -> None:
-    assert is_path(name)
-
-
-def test_a_plain_name_is_a_path_when_it_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert not is_path("photos")
-    assert not is_path("x" * 5000)
-    for name in ("photos", "mnist"):
-        (tmp_path / name).mkdir()
-    assert is_path("photos")
-    assert not is_path("mnist"), "a known name keeps its meaning"
 
 
 def test_own_images_are_loaded_by_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

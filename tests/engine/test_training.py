@@ -15,7 +15,8 @@ from dtrain.engine.evaluation import Evaluator
 from dtrain.engine.model import build_model
 from dtrain.engine.state import EpochMetrics, History, Patience, TrainingState
 from dtrain.engine.training import CHUNK_STEPS, Pace, Trainer
-from dtrain.experiment.spec import EarlyStopping, Experiment
+from dtrain.experiment.draft import EarlyStopping
+from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DivergedError
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from dtrain.experiment.fit.rule import Contradictions
 from dtrain.experiment.spec import Experiment
-from dtrain.experiment.techniques.technique import Contradictions
+from dtrain.ground.printable import undotted
 
 
 def experiment(**written: Any) -> Experiment:
@@ -20,7 +21,7 @@ def contradictions(**written: Any) -> dict[tuple[str | int, ...], str]:
         experiment(**written)
     error = caught.value.errors()[0]["ctx"]["error"]
     assert isinstance(error, Contradictions)
-    return {one.path: one.message for one in error.found}
+    return {undotted(one.place): one.message for one in error.found}
 
 
 def test_the_default_table_of_a_shallow_net_has_no_normalization() -> None:

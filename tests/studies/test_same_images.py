@@ -12,7 +12,7 @@ import pytest
 
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import prepare
-from dtrain.experiment.spec import Dataset
+from dtrain.experiment.dataset import Dataset
 from dtrain.ground.errors import UsageError
 from dtrain.studies.groups import Group, read_groups
 from dtrain.studies.same_images import check_same_images

@@ -9,7 +9,7 @@ import pytest
 
 from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
-from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.experiment.dataset import NAMED_DATASETS
 from dtrain.ground.errors import ConfigError, DataError
 from dtrain.workflows.data import fetch, import_copy, status
 

@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from dtrain.experiment.advice.findings import RULES, advise
 from dtrain.experiment.config.problems import explanation
 from dtrain.experiment.config.schema import Schema, every_kind, families, family_text, kinds_of, sections_of
 from dtrain.experiment.config.yaml_writer import write_line
+from dtrain.experiment.fit.findings import RULES, findings
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.optimizers import Ratings
 from dtrain.ground.printable import shown
@@ -87,7 +87,7 @@ def _kind(key: str, kind: str, section: Schema) -> Kind:
     summary, _, details = section.get("description", "").partition("\n\n")
     fields = tuple(_field(name, one) for name, one in section["properties"].items() if name != "kind")
     (technique,) = (one for one in sections_of(key) if kind in get_args(one.model_fields["kind"].annotation))
-    advice = tuple(f"{rule.reason}; {rule.fix}" for rule in RULES if issubclass(technique, rule.about))
+    advice = tuple(rule.text for rule in RULES if issubclass(technique, rule.about))
     yaml = "\n".join(write_line(name, value) for name, value in _example(key, kind, section).items())
     return Kind(kind, _on_one_line(summary), _on_one_line(details), fields, advice, yaml)
 
@@ -104,7 +104,7 @@ def _on_one_line(text: str) -> str:
 def _example(key: str, kind: str, section: Schema) -> Mapping[str, Any]:
     """Returns the shortest experiment with every default of a kind that is right, if possible well advised."""
     right = [one for one in _examples(key, kind, section) if _is_right(one)]
-    return next((one for one in right if not advise(Experiment.model_validate(one))), right[0])
+    return next((one for one in right if not findings("advice", Experiment.model_validate(one))), right[0])
 
 
 def _examples(key: str, kind: str, section: Schema) -> Iterator[Mapping[str, Any]]:

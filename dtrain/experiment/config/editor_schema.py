@@ -7,7 +7,7 @@ from typing import Any
 from dtrain.experiment.config.overrides import long_form
 from dtrain.experiment.config.problems import explanation
 from dtrain.experiment.config.schema import Schema, experiment_schema, families, family_text, kinds_of, resolved
-from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.experiment.dataset import NAMED_DATASETS
 from dtrain.ground.printable import KeyPath
 
 DRAFT = "http://json-schema.org/draft-07/schema#"

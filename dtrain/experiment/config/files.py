@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from dtrain.experiment.config.yaml_reader import MAXIMUM_BYTES, check_size
-from dtrain.experiment.spec import NAMED_DATASETS, Experiment
+from dtrain.experiment.dataset import NAMED_DATASETS
+from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ConfigError, nearest
 from dtrain.ground.printable import printable
 

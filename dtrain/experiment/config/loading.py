@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from dtrain.experiment.advice.findings import advise
-from dtrain.experiment.config.advised import Advice, placed
 from dtrain.experiment.config.files import check_meant, read_file
 from dtrain.experiment.config.overrides import apply_overrides
-from dtrain.experiment.config.problems import as_written, experiment_problems, remaining_contradictions
+from dtrain.experiment.config.placing import Advice, advised, as_written
+from dtrain.experiment.config.problems import experiment_problems, remaining_errors
 from dtrain.experiment.config.yaml_reader import Document, Place, decode_yaml, read_yaml
 from dtrain.experiment.config.yaml_writer import write_yaml
-from dtrain.experiment.spec import NAMED_DATASETS, Experiment
+from dtrain.experiment.dataset import NAMED_DATASETS, is_path
+from dtrain.experiment.fit.findings import findings
+from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ConfigError, Problem, did_you_mean
 from dtrain.ground.printable import clipped, printable, shown
 
@@ -54,7 +54,7 @@ def load_advised(
     """
     document = _document(path, overrides)
     experiment = _experiment(document)
-    advice = tuple(placed(finding, document) for finding in advise(experiment))
+    advice = tuple(advised(finding, document) for finding in findings("advice", experiment))
     if strict and advice:
         raise ConfigError(advice)
     return experiment, advice
@@ -109,7 +109,7 @@ def _experiment(document: Document) -> Experiment:
     try:
         experiment = Experiment.model_validate(document.value)
     except ValidationError as error:
-        found = chain(experiment_problems(error, document), remaining_contradictions(error, document))
+        found = chain(experiment_problems(error, document), remaining_errors(error, document))
     problems = list(islice(chain(document.problems, _dataset_problems(document), found), MAXIMUM_PROBLEMS + 1))
     if len(problems) > MAXIMUM_PROBLEMS:
         problems[-1] = Problem("and more problems; put these right first")
@@ -122,16 +122,11 @@ def _dataset_problems(document: Document) -> list[Problem]:
     """Finds a data set that is neither known by name nor a path: pydantic takes any name for a path."""
     written = as_written(("dataset", "name"), document)
     name = written.value
-    if not isinstance(name, str) or name in ("", *NAMED_DATASETS) or _is_path(name):
+    if not isinstance(name, str) or name in ("", *NAMED_DATASETS) or is_path(name):
         return []
     names = ", ".join(map(repr, NAMED_DATASETS))
     message = f"got {shown(name)}; expected one of {names}, or a path{did_you_mean(clipped(name), NAMED_DATASETS)}"
     return [Problem(message, written.where, "a folder of four IDX files or a .npz file is given by its path")]
-
-
-def _is_path(name: str) -> bool:
-    looks_like_one = any(sign in name for sign in "/\\") or name.startswith((".", "~")) or name.endswith(".npz")
-    return looks_like_one or os.path.exists(name)
 
 
 def _kind_first(value: object) -> object:

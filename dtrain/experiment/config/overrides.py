@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -10,12 +9,12 @@ from typing import cast
 from pydantic import BeforeValidator
 
 from dtrain.experiment.config.yaml_reader import MAXIMUM_LEVELS, Document, Place, read_yaml
-from dtrain.experiment.spec import Experiment, default_table
+from dtrain.experiment.draft import default_table
+from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.technique import BARE_NAME
 from dtrain.ground.errors import ConfigError, Problem, UsageError
-from dtrain.ground.printable import KeyPath, clipped, dotted, printable
+from dtrain.ground.printable import KeyPath, clipped, dotted, printable, undotted
 
-_INDEX = re.compile(r"[0-9]{1,6}")
 # Two ways to say one thing: giving one of them takes the other back.
 _REPLACED = {"depth": ("hidden",), "width": ("hidden",), "hidden": ("depth", "width")}
 
@@ -43,13 +42,12 @@ def parse_override(text: str) -> Override:
         ConfigError: The value is not valid YAML.
     """
     key, equals, value = text.partition("=")
-    parts = key.strip().split(".")
+    path = undotted(key.strip())
     empty = not value.strip() or value.lstrip().startswith("#")
-    if not equals or empty or not all(parts) or len(parts) > MAXIMUM_LEVELS:
+    if not equals or empty or "" in path or len(path) > MAXIMUM_LEVELS:
         message = f"got {clipped(text)!r}; expected KEY=VALUE"
         raise UsageError(message, where="command line", hint="such as optimizer.learning_rate=0.1")
     label = f"command line: {printable(clipped(text))}"
-    path = tuple(int(part) if _INDEX.fullmatch(part) else part for part in parts)
     try:
         return Override(label, path, read_yaml(value, label))
     except ConfigError as error:

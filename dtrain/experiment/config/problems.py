@@ -11,14 +11,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dtrain.experiment.config.overrides import long_form
+from dtrain.experiment.config.placing import as_written, placed
 from dtrain.experiment.config.schema import Schema, experiment_schema, kinds_of, resolved
 from dtrain.experiment.config.suggestions import guess_key, guess_kind, guess_mapping
 from dtrain.experiment.config.yaml_reader import Document
 from dtrain.experiment.config.yaml_schema import MAXIMUM_DIGITS, plain_value
-from dtrain.experiment.spec import Experiment
-from dtrain.experiment.techniques.technique import Contradiction, Contradictions
+from dtrain.experiment.draft import Draft
+from dtrain.experiment.fit.findings import findings
+from dtrain.experiment.fit.rule import Contradictions, Finding
 from dtrain.ground.errors import Problem, did_you_mean
-from dtrain.ground.printable import KeyPath, clipped, dotted, shown
+from dtrain.ground.printable import KeyPath, clipped, shown
 
 _NOUNS = {
     "integer": ("an integer", "integers"),
@@ -65,7 +67,11 @@ def experiment_problems(error: ValidationError, document: Document) -> Iterator[
     seen: set[Problem] = set()
     for target, complaint in complaints:
         if complaint["type"] == "value_error":
-            found = _contradictions(target, complaint, document)
+            wrong = complaint["ctx"]["error"]
+            found = [
+                placed(one, document)
+                for one in (wrong.found if isinstance(wrong, Contradictions) else [Finding.of(wrong, *target.path)])
+            ]
         elif complaint["type"] == "extra_forbidden":
             found = [_unknown_key(target, document)]
         else:
@@ -75,8 +81,8 @@ def experiment_problems(error: ValidationError, document: Document) -> Iterator[
         seen.update(found)
 
 
-def remaining_contradictions(error: ValidationError, document: Document) -> Iterator[Problem]:
-    """Yields what contradicts itself among the sections that `error` does not complain about.
+def remaining_errors(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Yields what does not fit together among the sections that `error` does not complain about.
 
     pydantic looks at the whole only when every part is right; the user is told of everything at once all the same.
 
@@ -84,55 +90,11 @@ def remaining_contradictions(error: ValidationError, document: Document) -> Iter
         error: What pydantic found.
         document: What the user wrote.
     """
-    wrong = {one["loc"][0] for one in error.errors(include_url=False, include_input=False) if one["loc"]}
-    if not wrong:
-        return
-    written = cast(dict[str, Any], document.value)
-    try:
-        Experiment.model_validate({key: value for key, value in written.items() if key not in wrong})
-    except ValidationError as second:
-        whole = (one["ctx"]["error"] for one in second.errors() if one["type"] == "value_error" and not one["loc"])
-        for found in (one for contradictions in whole for one in contradictions.found):
-            if wrong.isdisjoint({found.path[0], *found.beside}):
-                yield contradiction_problem(found.path, found, document)
-
-
-@dataclass(frozen=True)
-class Written:
-    """What the user wrote at a path.
-
-    Args:
-        value: The value.
-        where: Its place, for a message.
-        key_where: The place of its key.
-        missing: Whether nothing is written there; the places are then those of the section around it.
-    """
-
-    value: object
-    where: str
-    key_where: str
-    missing: bool
-
-
-def as_written(path: KeyPath, document: Document) -> Written:
-    """Returns what the user wrote at a path, where short forms may leave out some of the path's steps.
-
-    Args:
-        path: The path in an experiment written without short forms.
-        document: What the user wrote.
-    """
-    value, missing = document.value, False
-    written: KeyPath = ()
-    for position, part in enumerate(path):
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
-            value, written = cast(Any, value)[part], (*written, part)
-        elif isinstance(value, dict) and isinstance(part, str):
-            written, missing = (*written, *path[position:]), True
-            break
-    place = document.nearest(written)
-    named = written == place.named[: len(written)]
-    name = "" if named else f" {dotted(written)}"
-    return Written(value, place.value + name, place.key + name, missing)
+    wrong = {str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False) if one["loc"]}
+    if wrong:
+        written = cast(dict[str, Any], document.value)
+        rest = Draft.model_validate({key: value for key, value in written.items() if key not in wrong})
+        yield from (placed(one, document) for one in findings("error", rest, wrong))
 
 
 def _target(location: Sequence[str | int]) -> Target:
@@ -155,37 +117,6 @@ def _target(location: Sequence[str | int]) -> Target:
         elif position < len(location) - 1:
             schema = next(one for one in inner["anyOf"] if one["type"] == "array")
     return Target(path, schema, section, family)
-
-
-def _contradictions(target: Target, complaint: ErrorDetails, document: Document) -> list[Problem]:
-    wrong = complaint["ctx"]["error"]
-    found = wrong.found if isinstance(wrong, Contradictions) else (wrong,)
-    return [contradiction_problem((*target.path, *one.path), one, document) for one in found]
-
-
-def contradiction_problem(path: KeyPath, wrong: Contradiction, document: Document) -> Problem:
-    """Returns what does not fit together; says so where the value to blame is one that the user did not write."""
-    if is_written(path, document):
-        return Problem(wrong.message, as_written(path, document).where, wrong.hint)
-    message = wrong.message.replace("got ", "got the default ", 1)
-    return Problem(message, f"{document.nearest(path).value} {dotted(path)}", wrong.hint)
-
-
-def is_written(path: KeyPath, document: Document) -> bool:
-    """Whether the value at a path is the user's: an override of one field brings defaults along, without places."""
-    value = document.value
-    written: KeyPath = ()
-    for position, part in enumerate(path):
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
-            value, written = cast(Any, value)[part], (*written, part)
-            if written not in document.places:
-                return False
-            continue
-        value = long_form(path[:position], value) if position else value
-        if isinstance(value, dict) and part not in value:
-            return False
-        value = cast(Any, value)[part] if isinstance(value, dict | list) else value
-    return True
 
 
 def _unknown_key(target: Target, document: Document) -> Problem:

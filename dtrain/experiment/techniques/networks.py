@@ -9,6 +9,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from dtrain.experiment.techniques.technique import FAMILY, Contradiction, Section, Size
 
+MAXIMUM_PARAMETERS = 100_000_000
+"""In training they take 1.6 GB."""
+TRAINING_BYTES_PER_PARAMETER = 16
+"""The weight, its gradient and two optimizer slots, as 32-bit floats."""
 SCALARS_OF_A_BRANCH = 5
 """Fixup's biases before two layers and the activations behind them, and its multiplier."""
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from dtrain.ground.printable import KeyPath
+
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Size = Annotated[int, Field(gt=0)]
@@ -34,22 +36,11 @@ class Contradiction(ValueError):
         path: The field to blame, relative to the section that raises.
         message: What was received and what was expected.
         hint: The fix.
-        beside: Other sections that it depends on.
     """
 
-    def __init__(
-        self, path: tuple[str | int, ...], message: str, hint: str = "", *, beside: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, path: KeyPath, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.path, self.message, self.hint, self.beside = path, message, hint, beside
-
-
-class Contradictions(ValueError):
-    """Several contradictions found by one check."""
-
-    def __init__(self, found: list[Contradiction]) -> None:
-        super().__init__("; ".join(one.message for one in found))
-        self.found = tuple(found)
+        self.path, self.message, self.hint = path, message, hint
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import strategies as st
 
 from dtrain.experiment.config.schema import Schema, every_key, every_kind, experiment_schema, kinds_of, resolved
-from dtrain.experiment.spec import NAMED_DATASETS
+from dtrain.experiment.dataset import NAMED_DATASETS
 
 Path = tuple[str | int, ...]
 

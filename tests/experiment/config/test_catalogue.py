@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dtrain.experiment.advice.findings import RULES
 from dtrain.experiment.config.catalogue import Kind, catalogue
 from dtrain.experiment.config.loading import parse_experiment
 from dtrain.experiment.config.schema import every_kind, families, sections_of
+from dtrain.experiment.fit.findings import RULES
 
 KINDS: list[tuple[str, Kind]] = [(key, kind) for key in families() for kind in catalogue(key).kinds]
 

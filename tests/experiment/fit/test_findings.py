@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dtrain.experiment.advice.findings import RULES, advise
 from dtrain.experiment.config.catalogue import catalogue
 from dtrain.experiment.config.loading import load_advised, parse_experiment
 from dtrain.experiment.config.schema import families
+from dtrain.experiment.fit.findings import RULES, findings
 from dtrain.ground.errors import ConfigError
 from tests.test_configs import CONFIGS
 
@@ -173,11 +173,11 @@ TABLES = [
 
 
 def rules_of(text: str) -> set[str]:
-    return {one.rule.name for one in advise(parse_experiment(f"{{{text}}}", "exp.yaml"))}
+    return {one.rule for one in findings("advice", parse_experiment(f"{{{text}}}", "exp.yaml"))}
 
 
 def test_every_rule_has_an_experiment() -> None:
-    assert {rule.name for rule in RULES} == set(BROKEN_AND_FOLLOWED)
+    assert {rule.name for rule in RULES if rule.severity == "advice"} == set(BROKEN_AND_FOLLOWED)
 
 
 @pytest.mark.parametrize("rule", BROKEN_AND_FOLLOWED)
@@ -200,7 +200,9 @@ def test_the_default_tables_are_not_advised_against(text: str) -> None:
 
 def test_what_is_shown_of_a_kind_is_not_advised_against_unless_nothing_helps() -> None:
     shown = [(family, one) for family in families() for one in catalogue(family).kinds]
-    assert {(family, one.kind) for family, one in shown if advise(parse_experiment(one.yaml, one.kind))} == UNWISE
+    assert {
+        (family, one.kind) for family, one in shown if findings("advice", parse_experiment(one.yaml, one.kind))
+    } == UNWISE
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -1,0 +1,1 @@
+"""What fits together: rules of three severities over a whole experiment and what is known of its data."""
