@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dtrain.experiment.draft import EarlyStopping
 from dtrain.experiment.techniques.schedules import Plateau
-from dtrain.ground.files import Array
+from dtrain.ground.reading import Array
 
 RECORDED = ("loss", "accuracy", "learning_rate", "momentum", "gradient_norm")
 """What a run folder keeps of each step; momentum only where the optimizer has one that can change."""

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole or not at all, and read with damage noticed."""
+"""Files that are written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from dtrain.ground.errors import EnvironmentProblem, RunConflictError, UsageError
+from dtrain.ground.errors import EnvironmentProblem, UsageError
 from dtrain.ground.printable import printable
-
-Array = npt.NDArray[Any]
+from dtrain.ground.reading import Array
 
 PROBE_BYTES = 64 * 1024
 """About what a run writes before its first epoch has ended."""
@@ -30,8 +28,6 @@ PROBE_BYTES = 64 * 1024
 RUNS_ELSEWHERE = "choose another --runs-dir"
 LEFTOVER = re.compile(r"\.[\w-]+-\d+-[0-9a-f]{8}(\.\w+)?")
 """The name of a file or folder that is being written."""
-DAMAGE = (ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile)
-"""What parsing raises on bytes that are not those written; errors of JSON and UTF-8 are ValueErrors."""
 
 
 @contextmanager
@@ -122,19 +118,6 @@ def held_lock(path: Path, seconds: float, elsewhere: str = RUNS_ELSEWHERE) -> It
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns what reading `path` raises inside into a RunConflictError that says what to do."""
-    hint = "the run folder is not complete: copy the file from a backup, or run the experiment again"
-    try:
-        yield
-    except OSError as problem:
-        raise RunConflictError(f"cannot be read: {problem.strerror}", where=str(path), hint=hint) from None
-    except DAMAGE as problem:
-        message = f"is damaged: {type(problem).__name__} {problem}; expected it as dtrain wrote it"
-        raise RunConflictError(message, where=str(path), hint=hint) from None
 
 
 @contextmanager
@@ -239,33 +222,9 @@ def to_json(mapping: Mapping[str, Any], indent: int | None = None) -> bytes:
     return json.dumps(mapping, sort_keys=True, allow_nan=False, indent=indent).encode() + b"\n"
 
 
-def parse(text: bytes) -> dict[str, Any]:
-    """Returns the mapping that JSON text holds; a ValueError if it holds none."""
-    parsed = json.loads(text)
-    if not isinstance(parsed, dict):
-        raise ValueError(f"got {text[:40]!r}; expected a mapping")
-    return parsed
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Returns the mapping in a JSON file."""
-    with reading(path):
-        return parse(path.read_bytes())
-
-
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Writes what `numpy.savez` writes, but equal bytes for equal arrays: sorted, and without the time."""
     with replace_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(arrays):
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(arrays[name], order="C"), allow_pickle=False)
-
-
-def read_arrays(path: Path) -> dict[str, Array]:
-    """Returns the arrays that `write_arrays` wrote; objects are refused."""
-    with reading(path), zipfile.ZipFile(path) as archive:
-        arrays = {}
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
-        return arrays

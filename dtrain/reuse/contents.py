@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from dtrain.experiment.techniques.networks import MAXIMUM_PARAMETERS
 from dtrain.ground.errors import ModelFileError
-from dtrain.ground.files import DAMAGE
+from dtrain.ground.reading import DAMAGE
 from dtrain.reuse import hdf5_reader
 from dtrain.reuse.files import ModelFile
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dtrain.experiment.config.loading import parse_experiment
 from dtrain.ground.errors import DtrainError, ModelFileError
+from dtrain.ground.reading import read_whole
 from dtrain.runs.folder import CONFIG, STATUS, RunFolder
 
 LARGEST_FILE = 2 * 2**30
@@ -37,15 +35,19 @@ class ModelFile:
     kind: Literal["hdf5", "zip"]
 
 
-def read_model_file(path: Path) -> ModelFile:
+def read_model_file(path: Path, most: int = LARGEST_FILE) -> ModelFile:
     """Reads a model file, or the model of a run folder, as a whole.
+
+    Args:
+        path: The file or folder.
+        most: Bytes that the file may have.
 
     Raises:
         ModelFileError: There is no such file, or it is no model of a supported kind.
     """
     if path.is_dir():
         path = _model_in(path)
-    content = _read(path)
+    content = _read(path, most)
     return ModelFile(path, content, _kind(path, content))
 
 
@@ -55,7 +57,7 @@ def run_behind(path: Path) -> dict[str, Any] | None:
     if not (folder / STATUS).is_file() or not (folder / CONFIG).is_file():
         return None
     try:
-        experiment = parse_experiment(RunFolder(folder).read_config(), str(folder / CONFIG))
+        experiment = RunFolder(folder).read_experiment()
         dataset = experiment.dataset
         found = {"kind": dataset.scaling, "dataset": dataset.model_dump(mode="json")}
         if dataset.scaling != "standardize" and dataset.known:
@@ -79,26 +81,15 @@ def _model_in(folder: Path) -> Path:
     raise ModelFileError(f"got {found}; {SUPPORTED}", where=str(folder))
 
 
-def _read(path: Path) -> bytes:
-    """Looks at the open file, not at its name, which may mean another one a moment later."""
+def _read(path: Path, most: int) -> bytes:
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ModelFileError(f"got no regular file; {SUPPORTED}", where=str(path))
-            content = file.read(LARGEST_FILE + 1)
+        return read_whole(path, most)
     except FileNotFoundError:
         raise ModelFileError(f"does not exist; {SUPPORTED}", where=str(path)) from None
     except OSError as error:
-        raise ModelFileError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    if len(content) > LARGEST_FILE:
-        raise ModelFileError(f"got {found.st_size:,} bytes; expected at most {LARGEST_FILE:,}", where=str(path))
-    return content
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """A pipe that nobody writes to would otherwise be waited for."""
-    return os.open(path, flags | os.O_NONBLOCK)
+        raise ModelFileError(f"cannot be read: {error.strerror}; {SUPPORTED}", where=str(path)) from None
+    except ValueError as error:
+        raise ModelFileError(str(error), where=str(path)) from None
 
 
 def _kind(path: Path, content: bytes) -> Literal["hdf5", "zip"]:

@@ -11,27 +11,28 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import TypeAdapter
+
 from dtrain.engine.state import EpochMetrics, TrainingState
 from dtrain.experiment.techniques.schedules import Plateau
 from dtrain.ground.errors import EnvironmentProblem, ResumeError, RunConflictError
-from dtrain.ground.files import (
-    DAMAGE,
-    Array,
-    read_arrays,
-    read_json,
-    reading,
-    replace_folder,
-    to_json,
-    write_arrays,
-    writing,
-)
+from dtrain.ground.files import replace_folder, to_json, write_arrays, writing
+from dtrain.ground.printable import shown
+from dtrain.ground.reading import Array, check_types, open_regular, read_arrays, read_json, reading
 
 STATE, ARRAYS, MANIFEST = "state.json", "arrays.npz", "manifest.json"
 CORRUPT = ".corrupt"
 KEPT = 2
 """The last, and the one before it; the best weights so far are in each."""
+LARGEST_STATE = 2**31
+"""Bytes; a network of the most parameters has four numbers for each, its weights, two of the optimizer and the best."""
 VARIABLE, BEST, STEPS = "variable", "best", "steps"
 """What the names of arrays begin with."""
+
+OPTIMIZER = "optimizer/"
+"""What the paths of variables that are not the model's begin with."""
+_TYPES = {"step": int, "best": float | None, "best_epoch": int, "plateau": dict, "variables": list, "epochs": list}
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,14 @@ class Found:
     lost: tuple[int | None, ...]
 
 
+_EPOCHS, _PLATEAU, _CIRCUMSTANCES, _NAMES = (
+    TypeAdapter(tuple[EpochMetrics, ...]),
+    TypeAdapter(Plateau),
+    TypeAdapter(Circumstances),
+    TypeAdapter(tuple[str, ...]),
+)
+
+
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint after those that are there, of which all but the last two go.
 
@@ -149,12 +158,10 @@ def last_step(folder: Path) -> int | None:
 def _load(path: Path) -> Checkpoint:
     manifest = read_json(path / MANIFEST)
     for name in (ARRAYS, STATE):
-        if not (path / name).is_file() or manifest.get(name) != _digest(path / name):
+        if manifest.get(name) != _digest(path / name):
             raise RunConflictError("is damaged", where=str(path / name))
-    try:
-        return _checkpoint(read_json(path / STATE), read_arrays(path / ARRAYS))
-    except (TypeError, *DAMAGE) as error:
-        raise RunConflictError(f"is damaged: {error}", where=str(path)) from error
+    with reading(path):
+        return _checkpoint(read_json(path / STATE), read_arrays(path / ARRAYS, LARGEST_STATE))
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -182,8 +189,8 @@ def _set_aside(path: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    with reading(path):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+    with reading(path), open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _arrays(state: TrainingState) -> dict[str, Array]:
@@ -209,20 +216,41 @@ def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _checkpoint(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Checkpoint:
-    plateau, circumstances = plain["plateau"], plain["circumstances"]
+    """Returns what was written; a ValueError where what is there cannot be that, whatever its digest."""
+    check_types(plain, _TYPES)
+    plateau = dict(plain["plateau"])
     state = TrainingState(
         variables=_group(arrays, VARIABLE),
         best_weights=_group(arrays, BEST),
         best=_infinite(plain["best"]),
         best_epoch=plain["best_epoch"],
-        plateau=Plateau(**plateau | {"best": _infinite(plateau["best"])}),
-        epochs=tuple(EpochMetrics(**one) for one in plain["epochs"]),
+        plateau=_PLATEAU.validate_python(plateau | {"best": _infinite(plateau["best"])}),
+        epochs=_EPOCHS.validate_python(plain["epochs"]),
         steps={name.removeprefix(f"{STEPS}_"): arrays[name] for name in arrays if name.startswith(f"{STEPS}_")},
     )
-    if state.step != plain["step"]:
-        raise ValueError(f"got {state.step} steps; expected {plain['step']}")
-    departures = tuple(circumstances["departures"])
-    return Checkpoint(state, tuple(plain["variables"]), Circumstances(**circumstances | {"departures": departures}))
+    circumstances = _CIRCUMSTANCES.validate_python(plain["circumstances"])
+    checkpoint = Checkpoint(state, _NAMES.validate_python(plain["variables"]), circumstances)
+    _check_whole(checkpoint, plain["step"])
+    return checkpoint
+
+
+def _check_whole(checkpoint: Checkpoint, step: int) -> None:
+    """Compares what the parts of a checkpoint say of each other."""
+    state = checkpoint.state
+    numbers = [one.epoch for one in state.epochs]
+    if numbers != list(range(1, len(numbers) + 1)) or not 0 <= state.best_epoch <= len(numbers):
+        raise ValueError(f"got epochs {shown(numbers)}, the best {state.best_epoch}; expected 1, 2, ...")
+    if state.step != step or any(one.shape != (step,) or one.dtype.kind == "b" for one in state.steps.values()):
+        raise ValueError(f"got measures of {state.step} steps; expected {step}")
+    for said, array in zip_longest(checkpoint.variables, state.variables):
+        if said is None or array is None or not said.endswith(f" {array.shape} {array.dtype}"):
+            raise ValueError(f"got an array {array is not None and array.shape}; expected {said}")
+    pairs = zip(checkpoint.variables, state.variables, strict=True)
+    weights = [one for said, one in pairs if not said.startswith(OPTIMIZER)]
+    if state.best_weights and [one.shape for one in state.best_weights] != [one.shape for one in weights]:
+        raise ValueError(f"got {len(state.best_weights)} best weights; expected those of {len(weights)} variables")
+    if not all(np.isfinite(one).all() for one in (*weights, *state.best_weights)):
+        raise ValueError("got weights that are not finite")
 
 
 def _group(arrays: Mapping[str, Array], kind: str) -> list[Array]:

@@ -12,23 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-from dtrain.ground.errors import RunConflictError
-from dtrain.ground.files import (
-    Array,
-    append_line,
-    parse,
-    read_arrays,
-    read_json,
-    reading,
-    to_json,
-    write,
-    write_arrays,
-    writing,
-)
+from dtrain.ground.errors import ConfigError, RunConflictError
+from dtrain.ground.files import append_line, to_json, write, write_arrays, writing
+from dtrain.ground.reading import Array, parse, read_arrays, read_json, read_whole, reading
+from dtrain.runs.contents import State, check_metrics, check_predictions, check_status
 
-State = Literal["created", "running", "completed", "interrupted", "diverged", "failed"]
+if TYPE_CHECKING:
+    from dtrain.experiment.spec import Experiment
 
 CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
 CONFUSION, MISTAKES, EVALUATION, MC_PREDICT = "confusion.png", "mistakes.png", "evaluation.json", "mc_predict.json"
@@ -37,6 +29,7 @@ WITHOUT_MODEL = (RATES, MC_PREDICT, TRANSFER)
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
 
+LARGEST_STATUS = 2**20
 FIRST_FILES_APPEAR_WITHIN = 0.5
 """Seconds in which the owner of a new folder has written status and experiment, for another process that looks."""
 
@@ -98,15 +91,33 @@ class RunFolder:
     def read_config(self) -> str:
         """Returns the resolved experiment, as YAML text."""
         with reading(self.path / CONFIG):
-            return (self.path / CONFIG).read_bytes().decode()
+            return read_whole(self.path / CONFIG).decode()
+
+    def read_experiment(self) -> Experiment:
+        """Returns the resolved experiment.
+
+        Raises:
+            RunConflictError: It is missing, or cannot be what dtrain wrote.
+        """
+        from dtrain.experiment.config.loading import parse_experiment
+
+        try:
+            return parse_experiment(self.read_config(), str(self.path / CONFIG))
+        except ConfigError as error:
+            first = error.problems[0]
+            where = first.where or str(self.path / CONFIG)
+            raise RunConflictError(first.message, where=where, hint=first.hint) from error
 
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Adds the measurements of one epoch; a ValueError if one is not finite."""
         append_line(self.path / METRICS, metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Returns the measurements of every epoch that has ended."""
-        return self._read_lines(self.path / METRICS)
+        """Returns the measurements of every epoch that has ended: those of an `EpochMetrics`."""
+        with reading(self.path / METRICS):
+            lines = self._read_lines(self.path / METRICS)
+            check_metrics(lines)
+            return lines
 
     def append_timing(self, timing: Mapping[str, Any]) -> None:
         """Adds the durations of one epoch."""
@@ -114,15 +125,14 @@ class RunFolder:
 
     def read_durations(self) -> dict[int, float]:
         """Returns the seconds that each epoch took, by its number; of damaged lines nothing is known."""
-        lines = self._read_lines(self.path / TIMING)
-        return {one["epoch"]: one["seconds"] for one in lines if {"epoch", "seconds"} <= one.keys()}
+        return {one["epoch"]: one["seconds"] for one in self._timing()}
 
     def keep_epochs(self, metrics: Sequence[Mapping[str, Any]]) -> None:
         """Puts the measurements of these epochs in the place of all; the durations of others go too."""
         timing: list[dict[str, Any]] = []
         # durations are no result: what is damaged of them is left out
-        with suppress(RunConflictError, KeyError, TypeError):
-            timing = [one for one in self._read_lines(self.path / TIMING) if one["epoch"] <= len(metrics)]
+        with suppress(RunConflictError):
+            timing = [one for one in self._timing() if one["epoch"] <= len(metrics)]
         for path, lines in ((self.path / METRICS, metrics), (self.path / TIMING, timing)):
             write(path, b"".join(map(to_json, lines)))
 
@@ -142,7 +152,9 @@ class RunFolder:
         """Returns the model's probabilities [images, classes] and the true labels [images] of the test images."""
         with reading(self.path / PREDICTIONS):
             arrays = read_arrays(self.path / PREDICTIONS)
-            return arrays["probabilities"], arrays["labels"]
+            probabilities, labels = arrays["probabilities"], arrays["labels"]
+            check_predictions(probabilities, labels)
+            return probabilities, labels
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes the results; a ValueError if one is not finite."""
@@ -166,9 +178,8 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """Returns state, pid, host, created and heartbeat (ISO 8601 in UTC), and what else was written."""
         with reading(self.path / STATUS):
-            status = read_json(self.path / STATUS)
-            if status["state"] not in get_args(State):
-                raise ValueError(f"got state {status['state']!r}; expected one of {', '.join(get_args(State))}")
+            status = read_json(self.path / STATUS, LARGEST_STATUS)
+            check_status(status)
             return status
 
     def created(self) -> str:
@@ -192,20 +203,24 @@ class RunFolder:
             RunFolder(self.path / match[0]) for match in sorted(filter(None, found), key=lambda match: int(match[1]))
         ]
 
+    def _timing(self) -> list[dict[str, Any]]:
+        lines = self._read_lines(self.path / TIMING)
+        return [one for one in lines if type(one.get("epoch")) is int and type(one.get("seconds")) in (int, float)]
+
     def _read_lines(self, path: Path) -> list[dict[str, Any]]:
         """Ignores a last line without an end, which a crash tore or which is being written."""
         if not path.exists() and self.read_status()["state"] != "completed":
             return []
         with reading(path):
-            return [parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
+            return [parse(line) for line in read_whole(path).split(b"\n")[:-1]]
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """Returns every run in a folder, the latest last; symbolic links and what trained no model are left out."""
+    """Returns every run in a folder, the latest last; links and what trained no model or is no run are left out."""
     begun = (path.parent for path in runs_dir.glob(f"*/{STATUS}"))
     folders = [folder for folder in begun if not any((folder / one).exists() for one in WITHOUT_MODEL)]
-    runs = [RunFolder(folder) for folder in folders if not folder.is_symlink()]
-    return sorted(runs, key=lambda run: (run.created(), run.path.name))
+    runs = {folder: RunFolder(folder).created() for folder in folders if not folder.is_symlink()}
+    return [RunFolder(folder) for folder in sorted(filter(runs.get, runs), key=lambda one: (runs[one], one.name))]
 
 
 def _next_moment(runs_dir: Path, now: str) -> str:

@@ -14,7 +14,8 @@ from filelock import Timeout
 
 from dtrain.ground.errors import DivergedError, DtrainError, EnvironmentProblem, RunConflictError
 from dtrain.ground.files import held_lock
-from dtrain.runs.folder import RunFolder, State
+from dtrain.runs.contents import State
+from dtrain.runs.folder import RunFolder
 
 LOCK_SECONDS = 1.0
 """How long an owner waits for the lock, which readers take for a moment to see whether anybody has it."""
@@ -206,6 +207,8 @@ def _is_dead(folder: RunFolder, status: Status) -> bool:
 
 
 def _has_no_process(pid: int) -> bool:
+    if pid < 1:
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.experiment.config.loading import parse_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import RunConflictError, UsageError
-from dtrain.ground.files import reading
 from dtrain.ground.printable import printable
+from dtrain.ground.reading import reading
 from dtrain.runs.catalogue import find_run
-from dtrain.runs.folder import CONFIG, METRICS, PREDICTIONS, RunFolder
+from dtrain.runs.folder import METRICS, PREDICTIONS, RunFolder
 from dtrain.runs.ownership import STATES_IN_WORDS, current_status
 from dtrain.runs.results import REUSE, Reuse, RunResult, planned_seeds, read_result
 
 DIGEST = "dataset_digest"
+NO_RUN = "no run"
 NOT_RECORDED = Reuse(arm="not recorded", base="not recorded")
 """What is known of trainings with a base before summaries had a `Reuse`."""
 
@@ -56,8 +57,6 @@ class ComparedRun:
         """Returns which test images the model gets right [images]; a RunConflictError if nobody can say."""
         probabilities, labels = self.folder.read_predictions()
         with reading(self.folder.path / PREDICTIONS):
-            if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
-                raise ValueError(f"shapes {probabilities.shape} and {labels.shape}")
             right: npt.NDArray[np.bool_] = probabilities.argmax(axis=1) == labels
             if len(right) != self.result.test.images or right.sum() != round(self.result.test.accuracy * len(right)):
                 raise ValueError("not those of the summary")
@@ -130,19 +129,34 @@ def read_groups(runs_dir: Path, names: Sequence[str]) -> tuple[list[Group], list
         The groups, in the order in which they were named, and the runs that are in none.
 
     Raises:
-        UsageError: There is no such run, or one is named twice.
+        UsageError: There is no such run, one is named twice, or nothing that is named is a run.
         RunConflictError: A file of a run is missing or damaged.
     """
-    folders = [find_run(runs_dir, name) for name in names]
+    folders, left_out = _find(runs_dir, names)
     _check_named_once(folders)
     groups: list[Group] = []
-    left_out: list[LeftOut] = []
     for folder, called in zip(folders, _called(folders), strict=True):
         found, others = _read(folder, called)
         left_out += others
         for group in found:
             _add(group, groups)
     return groups, left_out
+
+
+def _find(runs_dir: Path, names: Sequence[str]) -> tuple[list[RunFolder], list[LeftOut]]:
+    """Returns the runs, and what else is there of those names, as where all of a folder is named."""
+    folders: list[RunFolder] = []
+    left_out: list[LeftOut] = []
+    for name in names:
+        try:
+            folders.append(find_run(runs_dir, name))
+        except (UsageError, RunConflictError) as error:
+            there = any(os.path.lexists(path) for path in (runs_dir / name, Path(name)))
+            if not there or len(names) == 1 + len(left_out):
+                raise
+            hint = error.problems[0].hint
+            left_out.append(LeftOut(printable(name), NO_RUN, f"is no run{hint and f' ({printable(hint)})'}"))
+    return folders, left_out
 
 
 def _called(folders: Sequence[RunFolder]) -> list[str]:
@@ -186,7 +200,7 @@ def _read_run(folder: RunFolder, name: str) -> ComparedRun | LeftOut:
         reason = f": {printable(status.reason)}" if status.reason else ""
         return LeftOut(name, status.state, STATES_IN_WORDS[status.state] + reason)
     summary = folder.read_summary()
-    experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
+    experiment = folder.read_experiment()
     return ComparedRun(
         folder=folder,
         experiment=experiment,

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtrain.experiment.transfer import Arm, Stage
 from dtrain.ground.errors import RunConflictError
-from dtrain.ground.files import read_json
+from dtrain.ground.reading import read_json
 from dtrain.runs.folder import TRANSFER, RunFolder, list_runs
 from dtrain.runs.ownership import STATES_IN_WORDS, current_status
 from dtrain.statistics.intervals import Interval, accuracy_interval

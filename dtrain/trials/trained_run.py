@@ -12,12 +12,11 @@ import numpy as np
 
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
-from dtrain.experiment.config.loading import parse_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DataError, ModelFileError
-from dtrain.ground.files import DAMAGE
+from dtrain.ground.reading import DAMAGE
 from dtrain.runs.catalogue import find_run
-from dtrain.runs.folder import CONFIG, RunFolder
+from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import STATES_IN_WORDS, current_status
 from dtrain.trials.observer import RunObserver
 
@@ -85,7 +84,7 @@ def find_trained_run(runs_dir: Path, run: str | None, observer: RunObserver) -> 
         DtrainError: There is no such run.
     """
     folder = _one_run(find_run(runs_dir, run), observer)
-    experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
+    experiment = folder.read_experiment()
     _check_model_is_there(folder)
     return TrainedRun(folder, experiment)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtrain.experiment.config.loading import parse_experiment
+from dtrain.ground.errors import RunConflictError
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import last_step
-from dtrain.runs.folder import CONFIG, RunFolder
+from dtrain.runs.folder import METRICS, RunFolder
 from dtrain.runs.ownership import Status, current_status
 from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
 
@@ -80,14 +80,18 @@ def _run_report(folder: RunFolder) -> RunReport:
     status = current_status(folder)
     if status.state == "created":
         folder.wait_for_config()
-    experiment = parse_experiment(folder.read_config(), str(folder.path / CONFIG))
+    experiment = folder.read_experiment()
+    epochs = experiment.transfer.epochs if experiment.transfer else experiment.training.epochs
     metrics = tuple(folder.read_metrics())
+    if len(metrics) > epochs:
+        message = f"holds {len(metrics):,} epochs; expected at most {epochs:,}, as config.yaml says"
+        raise RunConflictError(message, where=str(folder.path / METRICS))
     seconds = folder.read_durations()
     return RunReport(
         folder=folder.path,
         status=status,
         seed=experiment.seed,
-        epochs=experiment.transfer.epochs if experiment.transfer else experiment.training.epochs,
+        epochs=epochs,
         metrics=metrics,
         seconds=tuple(seconds.get(one["epoch"]) for one in metrics),
         result=read_result(folder) if status.state == "completed" else None,

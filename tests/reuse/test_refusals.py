@@ -24,7 +24,7 @@ def test_row_38_missing_empty_or_a_folder(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "missing.h5")
     assert "got an empty file" in refusal(tmp_path / "empty.h5")
     assert "got a folder" in refusal(tmp_path)
-    assert "got no regular file" in refusal(tmp_path / "pipe.h5")
+    assert "not a regular file" in refusal(tmp_path / "pipe.h5")
 
 
 def test_row_39_the_kind_is_that_of_the_bytes(tmp_path: Path, archive: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ def checkpoint(steps: int) -> Checkpoint:
         epochs=(EpochMetrics(1, 2, 0.1 + 0.2, 0.0, 0.5, 1 / 3, 0.25, 1e-3, None, 7.0),),
         steps={"loss": generator.normal(size=steps), "examples": np.full(steps, 32)},
     )
-    return Checkpoint(state, ("kernel (3, 2) float32", "count () int64"), Circumstances("seed: 1\n", {"keras": "3"}))
+    return Checkpoint(
+        state, ("kernel (3, 2) float32", "optimizer/count () int64"), Circumstances("seed: 1\n", {"keras": "3"})
+    )
 
 
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -74,8 +77,35 @@ def test_row_60_what_the_disk_refuses_leaves_the_checkpoint_before_and_nothing_e
     assert found.checkpoint and found.checkpoint.state.step == 5
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"variables": [np.zeros((2, 3), np.float32), np.asarray(5, np.int64)]},
+        {"variables": [np.full((3, 2), np.nan, np.float32), np.asarray(5, np.int64)]},
+        {"variables": []},
+        {"best_weights": [np.ones(3, np.float32)]},
+        {"best_epoch": 2},
+        {"epochs": (EpochMetrics(2, 2, 0.3, 0.0, 0.5, 1 / 3, 0.25, 1e-3, None, 7.0),)},
+        {"epochs": (EpochMetrics(1, 2, "low", 0.0, 0.5, 1 / 3, 0.25, 1e-3, None, 7.0),)},  # type: ignore[arg-type]
+        {"plateau": Plateau("much", 0.25, 2)},  # type: ignore[arg-type]
+        {"steps": {"loss": np.zeros(5), "examples": np.zeros(4)}},
+    ],
+)
+def test_row_90_content_that_no_training_wrote_is_set_aside_whatever_its_digest(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    sound = checkpoint(5)
+    save(tmp_path, sound)
+    save(tmp_path, replace(sound, state=replace(sound.state, **wrong)))
+    found = load_latest(tmp_path)
+    assert found.checkpoint and found.checkpoint.state.step == 5
+    assert (found.lost, sorted(os.listdir(tmp_path))) == ((5,), ["000001", "000002.corrupt"])
+
+
 def test_row_94_other_variables_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ResumeError, match=r"variable 1 of the checkpoint is count \(\) int64; expected nothing"):
+    with pytest.raises(
+        ResumeError, match=r"variable 1 of the checkpoint is optimizer/count \(\) int64; expected nothing"
+    ):
         checkpoint(5).check_fits(("kernel (3, 2) float32",))
 
 

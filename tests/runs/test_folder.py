@@ -20,8 +20,9 @@ from dtrain.ground.errors import EnvironmentProblem, RunConflictError
 from dtrain.ground.files import replace_file
 from dtrain.runs.catalogue import create_run, find_run
 from dtrain.runs.folder import RunFolder, list_runs
+from tests.studies.made_runs import measured
 
-EPOCH = {"epoch": 1, "step": 4, "loss": 0.1 + 0.2, "momentum": None}
+EPOCH = measured(1, loss=0.1 + 0.2)
 
 
 def make_runs(runs_dir: Path, *names: str) -> list[RunFolder]:
@@ -93,27 +94,27 @@ def test_before_the_first_epoch_there_are_no_metrics(folder: RunFolder) -> None:
 
 
 def test_row_83_a_torn_last_line_is_ignored_and_replaced(folder: RunFolder) -> None:
-    folder.append_metrics({"epoch": 1})
+    folder.append_metrics(EPOCH)
     with open(folder.path / "metrics.jsonl", "ab") as file:
         file.write(b'{"epoch": 2, "lo')
-    assert folder.read_metrics() == [{"epoch": 1}]
-    folder.append_metrics({"epoch": 2})
-    assert folder.read_metrics() == [{"epoch": 1}, {"epoch": 2}]
+    assert folder.read_metrics() == [EPOCH]
+    folder.append_metrics(measured(2))
+    assert folder.read_metrics() == [EPOCH, measured(2)]
 
 
 def test_row_61_a_line_that_does_not_fit_on_the_disk_leaves_whole_lines(folder: RunFolder) -> None:
-    folder.append_metrics({"epoch": 1})
+    folder.append_metrics(EPOCH)
     size = (folder.path / "metrics.jsonl").stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, hard))
     try:
         with pytest.raises(EnvironmentProblem, match=r"metrics\.jsonl: cannot be written: File too large"):
-            folder.append_metrics({"epoch": 2})
+            folder.append_metrics(measured(2))
         with pytest.raises(EnvironmentProblem, match=r"summary\.json: cannot be written"):
-            folder.write_summary({"text": "x" * 100})
+            folder.write_summary({"text": "x" * 1000})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (folder.path / "metrics.jsonl").read_text() == '{"epoch": 1}\n'
+    assert folder.read_metrics() == [EPOCH]
     assert sorted(os.listdir(folder.path)) == ["metrics.jsonl", "status.json"]
 
 
@@ -153,6 +154,31 @@ def test_a_status_that_is_not_one_is_damaged(folder: RunFolder, text: str) -> No
     (folder.path / "status.json").write_text(text)
     with pytest.raises(RunConflictError, match=r"status\.json: is damaged"):
         folder.read_status()
+
+
+@pytest.mark.parametrize(
+    "row", [measured(1, loss=None), measured(1) | {"epoch": "1"}, measured(1) | {"accuracy": True}, {"epoch": 1}]
+)
+def test_rows_of_other_types_are_damaged(folder: RunFolder, row: dict[str, Any]) -> None:
+    folder.append_metrics(row)
+    with pytest.raises(RunConflictError, match=r"metrics\.jsonl: is damaged: ValueError got \w+ .*; expected"):
+        folder.read_metrics()
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels"),
+    [
+        (np.zeros((3, 2)), np.zeros(2, np.int64)),
+        (np.zeros((3, 2)), np.zeros(3)),
+        (np.zeros(3), np.zeros(3, np.int64)),
+        (np.full((3, 2), np.nan), np.zeros(3, np.int64)),
+        (np.zeros((0, 2)), np.zeros(0, np.int64)),
+    ],
+)
+def test_predictions_of_other_shapes_are_damaged(folder: RunFolder, probabilities: Any, labels: Any) -> None:
+    folder.write_predictions(probabilities, labels)
+    with pytest.raises(RunConflictError, match=r"predictions\.npz: is damaged"):
+        folder.read_predictions()
 
 
 def test_arrays_of_python_objects_are_never_unpickled(folder: RunFolder) -> None:

@@ -24,6 +24,15 @@ def split(accuracy: float) -> SplitResult:
     return SplitResult(0.5, correct / IMAGES, wilson_interval(correct, IMAGES), IMAGES)
 
 
+def measured(epoch: int, **changed: float | None) -> dict[str, Any]:
+    """Returns a line of metrics.jsonl."""
+    measures: dict[str, float | None] = dict.fromkeys(
+        ("loss", "accuracy", "val_accuracy", "learning_rate", "gradient_norm"), 0.5
+    )
+    measures |= {"step": 10 * epoch, "penalty": 0.0, "val_loss": 1 / epoch, "momentum": None}
+    return {"epoch": epoch} | measures | changed
+
+
 def fill(
     folder: RunFolder,
     seed: int,
@@ -51,7 +60,7 @@ def fill(
     """
     folder.write_config(dump_experiment(Experiment.model_validate({**(written or {}), "seed": seed})))
     for epoch in range(1, epochs + 1):
-        folder.append_metrics({"epoch": epoch, "val_loss": 1 / epoch, "val_accuracy": validation - 0.1 / epoch})
+        folder.append_metrics(measured(epoch, val_accuracy=validation - 0.1 / epoch))
     result = RunResult(
         folder.path,
         seed,

@@ -135,6 +135,22 @@ def test_row_83_what_is_not_completed_is_left_out_with_its_reason(tmp_path: Path
     assert (group.seeds, group.diverged) == ((42, 43), 1)
 
 
+def test_of_a_whole_folder_what_is_no_run_is_left_out(tmp_path: Path) -> None:
+    single(tmp_path, "elu", 1, 0.8)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elu")
+    os.mkfifo(tmp_path / "pipe")
+    groups, others = read_groups(tmp_path, ["empty", "elu", "link", "notes.txt", "pipe"])
+    assert [group.name for group in groups] == ["elu"]
+    assert [(one.run, one.state) for one in others] == [
+        (name, "no run") for name in ("empty", "link", "notes.txt", "pipe")
+    ]
+    for names in (["elu", "emptie"], ["empty", "notes.txt"]):
+        with pytest.raises(UsageError, match=f"got '{names[1]}'; expected the name or path of a run"):
+            read_groups(tmp_path, names)
+
+
 def test_row_66_a_run_that_died_is_left_out(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -190,12 +206,12 @@ def only(runs_dir: Path, name: str) -> Group:
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     folder = single(tmp_path, "elu", 1, 0.8)
-    folder.write_predictions(np.zeros((3, 2)), np.zeros(3))
+    folder.write_predictions(np.zeros((3, 2)), np.zeros(3, np.int64))
     with pytest.raises(RunConflictError, match=r"predictions\.npz: is damaged.*not those of the summary"):
         only(tmp_path, "elu").runs[0].right()
     (folder.path / "metrics.jsonl").write_text('{"epoch": 1}\n')
     with pytest.raises(RunConflictError, match=r"metrics\.jsonl: is damaged"):
-        only(tmp_path, "elu").runs[0].curve("val_loss")
+        only(tmp_path, "elu")
     (folder.path / "metrics.jsonl").write_text("")
     with pytest.raises(RunConflictError, match="no epoch"):
         only(tmp_path, "elu").runs[0].curve("val_loss")

@@ -20,7 +20,8 @@ from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
 from dtrain.experiment.config.loading import load_experiment
 from dtrain.ground.errors import DataError, ModelFileError, UsageError
-from dtrain.runs.folder import RunFolder, State
+from dtrain.runs.contents import State
+from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import locked
 from dtrain.trials.request import RunOptions
 from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate

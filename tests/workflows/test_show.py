@@ -19,11 +19,13 @@ from dtrain.experiment.config.loading import dump_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import RunConflictError, UsageError
 from dtrain.runs.catalogue import create_run
-from dtrain.runs.folder import RunFolder, State
+from dtrain.runs.contents import State
+from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import STATES_IN_WORDS
 from dtrain.runs.results import RunResult, SplitResult
 from dtrain.statistics.intervals import Interval
 from dtrain.workflows.show import RunReport, SeedsReport, show
+from tests.studies.made_runs import measured
 
 
 def result(folder: Path, seed: int, accuracy: float) -> RunResult:
@@ -35,7 +37,7 @@ def fill(folder: RunFolder, state: State, seed: int = 42, epochs: int = 2, accur
     """Writes what a training writes, without one."""
     folder.write_config(dump_experiment(Experiment.model_validate({"seed": seed, "training": {"epochs": 5}})))
     for epoch in range(1, epochs + 1):
-        folder.append_metrics({"epoch": epoch, "val_loss": 1 / epoch})
+        folder.append_metrics(measured(epoch))
         folder.append_timing({"epoch": epoch, "seconds": 0.5})
     if state == "completed":
         summary = asdict(result(folder.path, seed, accuracy)) | {"dataset_digest": "abc"}
@@ -170,7 +172,7 @@ def test_an_unknown_run(tmp_path: Path) -> None:
     [
         ("summary.json", {"test": {"loss": 0.1}}, "test.accuracy"),
         ("summary.json", {"seed": "x"}, "seed"),
-        ("status.json", {"pid": "x"}, "status is damaged"),
+        ("status.json", {"pid": "x"}, r"status\.json: is damaged: ValueError got pid 'x'; expected int"),
         ("status.json", {"heartbeat": "yesterday"}, "status is damaged"),
     ],
 )
