@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dtrain.reuse.architecture import Architecture, read_architecture
 from dtrain.reuse.contents import Contents, read_contents
 from dtrain.reuse.files import ModelFile, run_behind
+from dtrain.reuse.recorded import check_recorded
 
 if TYPE_CHECKING:
     import keras
@@ -84,11 +85,12 @@ def build_base(outline: Outline) -> Base:
         outline: The file, taken to pieces.
 
     Raises:
-        ModelFileError: It is unsafe or too large, or its arrays are not those of its layers.
+        ModelFileError: It is unsafe or too large, or its arrays are not those of its layers, or of its run.
     """
     from dtrain.reuse.building import build
 
     model = build(outline.architecture, outline.contents, outline.path)
+    check_recorded(model, outline.path)
     outputs = model.output_shape[-1]
     return Base(
         architecture=outline.architecture,

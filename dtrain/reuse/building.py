@@ -47,6 +47,21 @@ def build(architecture: Architecture, contents: Contents, path: Path) -> keras.M
     return model
 
 
+def fill(model: keras.Model, contents: Contents, path: Path) -> None:
+    """Gives a model of stock Keras layers the arrays of a file, of which nothing else is looked at.
+
+    Args:
+        model: As it was saved.
+        contents: The arrays of each layer that has any.
+        path: The file, for messages.
+
+    Raises:
+        ModelFileError: The arrays are not those of the layers, or not finite.
+    """
+    for layer, one in _match(model, contents, path):
+        model.get_layer(layer).set_weights(one.arrays)
+
+
 def _connect(architecture: Architecture, path: Path) -> keras.Model:
     images = keras.Input(architecture.input_shape, name=architecture.input_name)
     signals = {architecture.input_name: _bounded(images, architecture.input_name, path)}

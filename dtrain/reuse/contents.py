@@ -64,25 +64,29 @@ class Contents:
     layers: tuple[StoredLayer, ...]
 
 
-def read_contents(file: ModelFile) -> Contents:
+def read_contents(file: ModelFile, largest: int = LARGEST_ARRAYS) -> Contents:
     """Takes a model file to pieces.
+
+    Args:
+        file: Its bytes.
+        largest: Bytes that its arrays may take.
 
     Raises:
         ModelFileError: It is damaged, unsafe, too large, or holds no architecture.
     """
     if file.kind == "hdf5":
-        head, layers = _read_hdf5(file.content, "model", file.path)
+        head, layers = _read_hdf5(file.content, "model", file.path, largest)
         if not head["configuration"]:
             kind = "weights without an architecture" if layers or head["has_weights"] else "no Keras model"
             hint = "save the whole model: `model.save(...)`, not `model.save_weights(...)`"
             raise ModelFileError(f"holds {kind}", where=str(file.path), hint=hint)
         return Contents(_parse(head["configuration"], file.path), "model", layers)
-    configuration, weights = _unpack(file)
-    _, layers = _read_hdf5(weights, "weights", file.path)
+    configuration, weights = _unpack(file, largest)
+    _, layers = _read_hdf5(weights, "weights", file.path, largest)
     return Contents(_parse(configuration, file.path), "weights", layers)
 
 
-def _unpack(file: ModelFile) -> tuple[bytes, bytes]:
+def _unpack(file: ModelFile, largest: int) -> tuple[bytes, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
             names = archive.namelist()
@@ -94,7 +98,7 @@ def _unpack(file: ModelFile) -> tuple[bytes, bytes]:
             with archive.open("config.json") as member:
                 configuration = _bounded(member, LARGEST_CONFIGURATION, file.path)
             with archive.open("model.weights.h5") as member:
-                return configuration, _bounded(member, LARGEST_ARRAYS, file.path)
+                return configuration, _bounded(member, largest, file.path)
     except (*DAMAGE, OSError, NotImplementedError) as error:
         raise ModelFileError(f"{DAMAGED}: {error}", where=str(file.path), hint=AGAIN) from None
 
@@ -119,8 +123,10 @@ def _parse(configuration: str | bytes, path: Path) -> dict[str, Any]:
     return parsed
 
 
-def _read_hdf5(content: bytes, layout: Layout, path: Path) -> tuple[dict[str, Any], tuple[StoredLayer, ...]]:
-    output = _run_reader(content, layout, path)
+def _read_hdf5(
+    content: bytes, layout: Layout, path: Path, largest: int
+) -> tuple[dict[str, Any], tuple[StoredLayer, ...]]:
+    output = _run_reader(content, layout, path, largest)
     line, _, stream = output.partition(b"\n")
     try:
         head = json.loads(line)
@@ -143,9 +149,9 @@ def _read_hdf5(content: bytes, layout: Layout, path: Path) -> tuple[dict[str, An
     return head, tuple(one for one in layers if one.arrays)
 
 
-def _run_reader(content: bytes, layout: Layout, path: Path) -> bytes:
+def _run_reader(content: bytes, layout: Layout, path: Path, largest: int) -> bytes:
     """Parses in a child: the HDF5 library is written in C, and some damaged files crash it."""
-    command = [sys.executable, "-P", str(Path(hdf5_reader.__file__)), layout, str(LARGEST_ARRAYS)]
+    command = [sys.executable, "-P", str(Path(hdf5_reader.__file__)), layout, str(largest)]
     try:
         finished = subprocess.run(command, input=content, capture_output=True, timeout=READER_SECONDS)
     except subprocess.TimeoutExpired:

@@ -14,8 +14,8 @@ State = Literal["created", "running", "completed", "interrupted", "diverged", "f
 
 MOST_SEEDS = 100_000
 """That a run may have; each has a folder of its own."""
-_STATUS_TYPES = dict.fromkeys(("host", "created", "heartbeat", "reason", "kind"), str | None)
-_STATUS_TYPES |= dict.fromkeys(("pid", "seeds"), int | None)
+_STATUS_TYPES: dict[str, Any] = dict.fromkeys(("host", "created", "heartbeat", "reason", "kind"), str | None)
+_STATUS_TYPES |= {"pid": int | None, "seeds": int | None}
 
 
 def check_status(status: Mapping[str, Any]) -> None:

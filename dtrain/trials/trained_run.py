@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DataError, ModelFileError
-from dtrain.ground.reading import DAMAGE
+from dtrain.reuse.contents import read_contents
+from dtrain.reuse.files import read_model_file
+from dtrain.reuse.recorded import check_recorded
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import STATES_IN_WORDS, current_status
@@ -61,13 +59,20 @@ class TrainedRun:
         """Returns the model, of stock Keras layers, and what its probabilities come from.
 
         Raises:
-            ModelFileError: It is damaged or does not fit the config.
+            ModelFileError: It is damaged, does not fit the config, or is that of another run.
         """
         from dtrain.engine.model import build_model, output_kind, stock_model
+        from dtrain.reuse.building import fill
 
         classes = len(data.class_names)
         model = stock_model(build_model(self.experiment, data.image_shape, classes, self.experiment.seed))
-        _load_weights(model, self.folder.model_path("keras"))
+        path, most = self.folder.model_path("keras"), BYTES_PER_PARAMETER * model.count_params() + ARCHIVE_OVERHEAD
+        try:
+            fill(model, read_contents(read_model_file(path, most), most), path)
+        except ModelFileError as error:
+            hint = "train again; the run's config.yaml repeats it"
+            raise ModelFileError(error.problems[0].message, where=str(path), hint=hint) from error
+        check_recorded(model, path)
         return model, output_kind(self.experiment, classes)
 
 
@@ -118,26 +123,3 @@ def _check_digest(folder: RunFolder, data: Data) -> None:
             where=str(folder.path),
             hint="use the data set that the run was trained on, or train again",
         )
-
-
-def _load_weights(model: keras.Model, path: Path) -> None:
-    """Fills in the arrays of a model file; nothing else in it is looked at."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        limit = BYTES_PER_PARAMETER * model.count_params() + ARCHIVE_OVERHEAD
-        if unpacked > limit:
-            raise ModelFileError(f"unpacks to {unpacked:,} bytes; expected at most {limit:,}", where=str(path))
-        # Keras warns where it finds nothing for a layer, and leaves the layer as it was
-        with warnings.catch_warnings(action="error", category=UserWarning):
-            model.load_weights(path)
-    except (UserWarning, OSError, RuntimeError, *DAMAGE) as error:
-        reason = str(error).strip().splitlines()
-        raise ModelFileError(
-            f"damaged, incomplete or of another network: {reason[0] if reason else type(error).__name__}",
-            where=str(path),
-            hint="train again; the run's config.yaml repeats it",
-        ) from error
-    broken = [variable.path for variable in model.weights if not np.isfinite(variable.numpy()).all()]
-    if broken:
-        raise ModelFileError(f"weights of {broken[0]} are not finite", where=str(path), hint="train again")

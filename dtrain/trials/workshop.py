@@ -23,6 +23,7 @@ from dtrain.experiment.techniques.networks import ConvNetwork
 from dtrain.ground.errors import ConfigError, EnvironmentProblem
 from dtrain.ground.files import replace_file
 from dtrain.ground.signals import signals_wait
+from dtrain.reuse.recorded import WEIGHTS, weights_digest
 from dtrain.runs.checkpoints import Checkpoint, Circumstances
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import RunResult, SplitResult
@@ -105,11 +106,11 @@ class Session:
             with self._phase("evaluate"):
                 evaluations = self._evaluate(evaluator)
             with self._phase("save", "saving"):
-                self._save(experiment, folder, evaluations["test"])
+                digest = self._save(experiment, folder, evaluations["test"])
             self._warn_of_failure(evaluations["train"], evaluations["validation"])
             found = self._result(experiment, folder, history, evaluations)
             result = replace(found, departures=circumstances.departures)
-            self._write_summary(folder, result)
+            self._write_summary(folder, result, digest)
         return result
 
     def circumstances(self, experiment: Experiment) -> Circumstances:
@@ -258,7 +259,8 @@ class Session:
             monitor=(experiment.training.early_stopping or EarlyStopping()).monitor,
         )
 
-    def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> None:
+    def _save(self, experiment: Experiment, folder: RunFolder, test: Evaluation) -> str:
+        """Returns the digest of the weights that were saved."""
         from dtrain.engine.model import stock_model
 
         assert self._engine is not None
@@ -267,10 +269,12 @@ class Session:
         for suffix in experiment.training.save:
             with replace_file(folder.model_path(suffix)) as path:
                 model.save(path)
+        return weights_digest(model)
 
-    def _write_summary(self, folder: RunFolder, result: RunResult) -> None:
+    def _write_summary(self, folder: RunFolder, result: RunResult, digest: str) -> None:
         summary = asdict(result) | {"dataset_digest": self.data.digest, "versions": self.backend.versions}
         del summary["folder"]
+        summary[WEIGHTS] = digest
         folder.write_summary(summary)
 
 

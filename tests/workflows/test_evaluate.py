@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from dtrain.display.console import stderr
 from dtrain.display.progress import QuietProgress
 from dtrain.experiment.config.loading import load_experiment
 from dtrain.ground.errors import DataError, ModelFileError, UsageError
+from dtrain.reuse.recorded import WEIGHTS
 from dtrain.runs.contents import State
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import locked
@@ -141,9 +143,29 @@ def replace_by_another_network(path: Path) -> None:
     keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(path)
 
 
-def add_a_huge_file(path: Path) -> None:
-    with zipfile.ZipFile(path, "a", compression=zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros", bytes(2**25))
+def replace_by_a_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", compression=zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", bytes(2**25))
+
+
+def replace_by_a_huge_file(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.write(b"PK\x03\x04")
+        file.truncate(2**31)
+
+
+def replace_by_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def declare_a_huge_array(path: Path) -> None:
+    weights = io.BytesIO(weights_of(path))
+    with h5py.File(weights, "r+") as file:
+        del file["layers/dense/vars/0"]
+        file["layers/dense/vars"].create_dataset("0", shape=(2**15, 2**15), dtype="f4", compression="gzip")
+    write_model_file(path, weights.getvalue())
 
 
 def break_a_weight(path: Path) -> None:
@@ -165,11 +187,14 @@ def lose_every_layer(path: Path) -> None:
     [
         (Path.unlink, "missing; the run is completed"),
         (truncate, "damaged"),
-        (replace_by_text, "damaged"),
-        (replace_by_another_network, "another network"),
-        (add_a_huge_file, "unpacks to"),
+        (replace_by_text, "got a text file"),
+        (replace_by_another_network, "architecture and arrays differ"),
+        (replace_by_a_bomb, "unpacks to more than"),
+        (replace_by_a_huge_file, "got 2,147,483,648 bytes; expected at most"),
+        (replace_by_a_pipe, "missing"),
+        (declare_a_huge_array, "arrays of 4,29"),
         (break_a_weight, "not finite"),
-        (lose_every_layer, "damaged"),
+        (lose_every_layer, "architecture and arrays differ"),
     ],
 )
 def test_row_40_a_model_file_that_is_not_what_it_should_be(
@@ -181,6 +206,21 @@ def test_row_40_a_model_file_that_is_not_what_it_should_be(
         evaluate_copy(copied)
     assert caught.value.problems[0].where == str(path)
     assert not (copied.path / "evaluation-test").exists()
+
+
+def change_a_weight(path: Path) -> None:
+    weights = io.BytesIO(weights_of(path))
+    with h5py.File(weights, "r+") as file:
+        file["layers/dense/vars/0"][0, 0] += 0.5
+    write_model_file(path, weights.getvalue())
+
+
+def test_the_weights_of_another_model_are_noticed(copied: RunFolder) -> None:
+    change_a_weight(copied.model_path("keras"))
+    with pytest.raises(ModelFileError, match=r"got weights with digest .* those of the run's end"):
+        evaluate_copy(copied)
+    copied.write_summary({key: value for key, value in copied.read_summary().items() if key != WEIGHTS})
+    assert evaluate_copy(copied).images
 
 
 @pytest.mark.parametrize(("state", "said"), [("running", "is still going on"), ("diverged", "the run diverged")])

@@ -163,8 +163,8 @@ def test_row_108_the_bytes_that_are_checked_are_loaded(tmp_path: Path, monkeypat
     opened: list[str] = []
     read = dtrain.reuse.files._read
 
-    def once(one: Path) -> bytes:
-        content = read(one)
+    def once(one: Path, most: int) -> bytes:
+        content = read(one, most)
         opened.append(one.name)
         os.unlink(one)
         return content
