@@ -253,7 +253,7 @@ def test_row_92_other_versions_are_refused_unless_allowed_and_then_recorded(cut:
 
 def test_row_94_a_missing_optimizer_slot_is_no_fresh_one(cut: Path) -> None:
     edit_state(cut, lambda state: state["variables"].pop())
-    with pytest.raises(ResumeError, match="of the checkpoint is nothing; expected"):
+    with pytest.raises(ResumeError, match="every checkpoint is damaged"):
         go_on(cut)
 
 
