@@ -64,16 +64,17 @@ class Contents:
     layers: tuple[StoredLayer, ...]
 
 
-def read_contents(file: ModelFile, largest: int = LARGEST_ARRAYS) -> Contents:
+def read_contents(file: ModelFile, largest: int | None = None) -> Contents:
     """Takes a model file to pieces.
 
     Args:
         file: Its bytes.
-        largest: Bytes that its arrays may take.
+        largest: Bytes that its arrays may take; None for as many as any model's.
 
     Raises:
         ModelFileError: It is damaged, unsafe, too large, or holds no architecture.
     """
+    largest = largest or LARGEST_ARRAYS
     if file.kind == "hdf5":
         head, layers = _read_hdf5(file.content, "model", file.path, largest)
         if not head["configuration"]:

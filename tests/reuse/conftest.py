@@ -15,8 +15,8 @@ from dtrain.reuse import contents, hdf5_reader
 def reader_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process for each of these files would take as long as all the rest."""
     if "own_process" not in request.fixturenames:
-        respond: Callable[..., bytes] = lambda content, layout, path: hdf5_reader.respond(  # noqa: E731
-            content, layout, contents.LARGEST_ARRAYS
+        respond: Callable[..., bytes] = lambda content, layout, path, largest: hdf5_reader.respond(  # noqa: E731
+            content, layout, largest
         )
         monkeypatch.setattr(contents, "_run_reader", respond)
 

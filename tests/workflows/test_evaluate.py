@@ -28,6 +28,7 @@ from dtrain.runs.ownership import locked
 from dtrain.trials.request import RunOptions
 from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate
 from dtrain.workflows.run import run, run_seeds
+from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
 
 SMALL = [
     "dataset.train_limit=320",
