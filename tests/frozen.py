@@ -79,7 +79,8 @@ EXPERIMENTS = {
     "convolution": "run PLAIN normalization=layer_norm activation=sparse_sigmoid "
     "'network={kind: conv, filters: [4, 8], hidden: [8]}'",
     "fixup": "run PLAIN activation=linear 'network={kind: conv, filters: [4, 4], residual: true, fixup: true}'",
-    "residual": "run PLAIN activation=soft_shrink 'network={kind: dense, depth: 4, width: 8, residual: true}'",
+    "residual": "run PLAIN activation=soft_shrink optimizer.learning_rate=0.001 "
+    "'network={kind: dense, depth: 4, width: 8, residual: true}'",
     "every_steps": "run PLAIN schedule=performance schedule.every_steps=3 schedule.patience=1 schedule.min_delta=0.5 "
     "activation=elu",
     "momentum_seeds": "run --seeds 2 SMALL training.engine=xla schedule=one_cycle regularizer=[dropout] "
