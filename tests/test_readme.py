@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from dtrain.statistics.power import seeds_needed
-from dtrain.statistics.significance import Difference
+from dtrain.statistics.power import seeds_to_see
 from tests.command_line import COMMANDS
 from tests.pages import PAGES, README, links, section
 
@@ -39,5 +38,4 @@ def test_every_command_is_in_the_table_of_commands() -> None:
 )
 def test_the_seeds_that_it_counts_are_those_that_a_verdict_would_ask_for(words: str, spreads: float) -> None:
     said = re.search(words, " ".join(section(README, "How many seeds?").split()))
-    difference = Difference(spreads, None, True, 1.0, None, 1.0, 1, True, 1.0, "t")
-    assert said and int(said[1]) == seeds_needed(difference, seeds=1)
+    assert said and int(said[1]) == seeds_to_see(spreads, level=0.05)

@@ -39,6 +39,9 @@ def compare_command(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the curves over each other into a new file.")
     ] = None,
+    worth: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="The smallest difference that would matter, such as 0.5.")
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -47,7 +50,7 @@ def compare_command(
     from dtrain.display.console import publish, publish_warnings
     from dtrain.workflows.compare import compare
 
-    report = compare(runs_dir, runs, csv, plot)
+    report = compare(runs_dir, runs, csv, plot, None if worth is None else worth / 100)
     publish_warnings(report.warnings)
     publish(report, describe_comparison, as_json=as_json)
 

@@ -25,7 +25,7 @@ ABSENT = "-"
 MOST_STEPS = 3
 BASE = "MODEL"
 """What stands for the file or run of a base, as in the help of `dtrain transfer`."""
-COLOURS = {"better": "bold green", "worse": "bold red", "no evidence": "bold"}
+COLOURS = {"better": "bold green", "worse": "bold red"}
 
 
 def describe_comparison(report: CompareReport) -> Iterator[RenderableType]:
@@ -40,8 +40,7 @@ def describe_comparison(report: CompareReport) -> Iterator[RenderableType]:
     yield from _explained(report)
     yield Text()
     for pair in report.pairs:
-        yield Sentence(pair.words, "verdict", COLOURS[pair.verdict])
-    yield from _what_to_know(report)
+        yield Sentence(pair.words, "verdict", COLOURS.get(pair.verdict, "bold"))
     for path in (report.csv, report.plot):
         if path:
             yield f"written {literal(path)}"
@@ -96,19 +95,10 @@ def _explained(report: CompareReport) -> Iterator[RenderableType]:
         yield Text("The intervals are of the mean over seeds: they cover the chance of the seed, not of the images.")
     if "images" in kinds:
         yield Text("* One seed: the interval covers the chance of the images, not of the seed.")
-    yield Text("The ranking is by validation accuracy, the verdicts are by test accuracy.")
-
-
-def _what_to_know(report: CompareReport) -> Iterator[RenderableType]:
+    last = " (last where a seed diverged)" if any(one.diverged for one in report.standings) else ""
+    yield Text(f"The ranking is by validation accuracy{last}, the verdicts are by test accuracy.")
     if len(report.standings) > 2:
-        yield Text(
-            "The best was found among these runs, so each p is corrected for the comparisons of all pairs (Holm)."
-        )
-    if any(pair.mcnemar for pair in report.pairs):
-        yield Text(
-            "One seed can show that one model is better than another on these images. It cannot show that the "
-            "experiment would make a better one again."
-        )
+        yield Text("The best was found among these runs, so each p is corrected for the comparisons of all (Holm).")
 
 
 def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
@@ -120,7 +110,7 @@ def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
         config = literal(shlex.quote(str(one.folders[0] / CONFIG)))
         command = f"transfer --base {BASE} {config}" if one.reuse else f"run {config}"
         comment = f"{BASE}: the base; then" if one.reuse else "then"
-        seeds = report.fewest_seeds
+        seeds = report.advised_seeds
         yield Sentence(f"dtrain {command} --seeds {seeds}  # {comment} compare again, over seeds", "next")
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import literal
-from dtrain.display.tables import bare_table, percent
+from dtrain.display.tables import bare_table, percent, points_interval
 from dtrain.rates.rules import RULE_NAMES
 
 if TYPE_CHECKING:
@@ -43,12 +43,15 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
 def _trial_table(report: RateReport) -> Table:
     seeds = len(report.trials[0].accuracies)
     table = bare_table()
-    for heading in (f"trained briefly, {seeds} seeds", "rate", "validation accuracy", "lowest", "highest"):
+    for heading in (f"{seeds} brief trainings", "rate", "validation accuracy", "beside 1x", "95% interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in report.trials:
-        shown = [percent(function(one.finite)) for function in (fmean, min, max)] if one.finite else ["", "", ""]
-        shown[0] += f" ({one.diverged} diverged)" if one.diverged else ""
-        table.add_row(f"{one.multiple:g}x", f"{one.learning_rate:.2g}", *shown)
+        accuracy = percent(fmean(one.finite)) if one.finite else ""
+        accuracy += f" ({one.diverged} diverged)" if one.diverged else ""
+        points = [""] * 2
+        if one.beside and one.beside.difference:
+            points = [f"{100 * one.beside.difference.mean:+.2f}", points_interval(one.beside.interval)]
+        table.add_row(one.name, f"{one.learning_rate:.2g}", accuracy, *points)
     return table
 
 

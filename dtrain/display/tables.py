@@ -29,6 +29,11 @@ def percent_interval(interval: Interval) -> str:
     return f"{100 * interval.low:.2f} to {100 * interval.high:.2f}"
 
 
+def points_interval(interval: Interval | None) -> str:
+    """Returns the two ends of an interval of a difference of shares, in points; nothing where there is none."""
+    return f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+
+
 def number(value: float, decimals: int = 4) -> str:
     """Returns a loss or norm, short also where it has exploded."""
     return f"{value:.{decimals}f}" if abs(value) < 1000 else f"{value:.2e}"

@@ -11,10 +11,9 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.results import next_step, reference
-from dtrain.display.tables import bare_table, duration, percent, percent_interval
+from dtrain.display.tables import bare_table, duration, percent, percent_interval, points_interval
 from dtrain.experiment.transfer import Stage
 from dtrain.ground.printable import printable
-from dtrain.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from dtrain.studies.transfer_report import TransferReport
@@ -38,12 +37,13 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
             yield Text(f"{arm.words}: {'; '.join(map(_stage, arm.stages))}")
     yield Text()
     yield _arms(report)
-    if report.contrasts:
+    if any(one.difference for one in report.contrasts):
         yield Text()
         yield _contrasts(report)
-        yield Text("95% intervals over seeds, which vary labelled images, first weights and order; paired by seed.")
+        yield Text("95% intervals over seeds, which vary labelled images, first weights and order.")
+        yield Text("Those of all differences hold together, each p is that of one alone; r: correlation.")
         if report.diverged:
-            yield Text("Each accuracy is over the seeds of its arm, each difference over those that neither arm lost.")
+            yield Text("Accuracies and differences are over the seeds that did not diverge.")
     yield Text()
     models = ", ".join(f"model.{one}" for one in report.saved)
     of_seed = f"; {models} of seed {report.saved_seed}" if models else ""
@@ -85,20 +85,13 @@ def _arms(report: TransferReport) -> Table:
 
 
 def _contrasts(report: TransferReport) -> Table:
-    words = {arm.name: arm.words for arm in report.arms}
-    headings = ("points", "paired t interval", "sign-flip p", "t test p")
-    table = _table("reused layers minus", *_seeds_heading(report), *headings)
+    words: dict[str, str] = {arm.name: arm.words for arm in report.arms}
+    table = _table("\nreused layers minus", "\npoints", "\n95% interval", "t test\np", "exact\np", "\nr")
     for one in report.contrasts:
-        difference = one.difference
-        t_probability = "" if difference.t_probability is None else f"{difference.t_probability:.2g}"
-        table.add_row(
-            words[one.control],
-            *_seeds(report, one.seeds),
-            f"{100 * difference.mean:+.2f}",
-            _points(difference.interval),
-            f"{difference.exact_probability:.2g}",
-            t_probability,
-        )
+        if one.difference:
+            numbers = one.difference.t_probability, one.difference.exact_probability, one.correlation
+            shown = ["" if number is None else f"{number:.2g}" for number in numbers]
+            table.add_row(words[one.second], f"{100 * one.difference.mean:+.2f}", points_interval(one.interval), *shown)
     return table
 
 
@@ -109,7 +102,3 @@ def _seeds_heading(report: TransferReport) -> tuple[str, ...]:
 
 def _seeds(report: TransferReport, count: int) -> tuple[str, ...]:
     return (f"{count} of {len(report.seeds)}",) if report.diverged else ()
-
-
-def _points(interval: Interval | None) -> str:
-    return f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""

@@ -28,10 +28,6 @@ class Stream(IntEnum):
     """Images drawn with replacement for intervals."""
     SIGN_FLIPS = 9
     """A sample of the sign-flip test where there are too many signs to go through."""
-    PERMUTATIONS = 10
-    """A sample of the permutation test where there are too many to go through."""
-    POWER = 11
-    """Simulated differences for the power of the sign-flip test; its place is the number of pairs."""
 
 
 def generator(seed: int, stream: Stream, *places: int) -> np.random.Generator:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from dtrain.ground.randomness import Stream, generator
 from dtrain.statistics.intervals import Interval, wilson_interval
-from dtrain.statistics.significance import McNemar, verdict_on
+from dtrain.statistics.significance import LEVEL, McNemar
 from dtrain.statistics.uncertainty import FloatArray, log_losses
 
 Array = npt.NDArray[Any]
@@ -249,10 +249,9 @@ def kept_accuracies(
 def accuracy_verdict(test: McNemar) -> str:
     """Returns in words what McNemar's test of plain prediction (first) and mean of the passes (second) says."""
     numbers = f"{test.only_second:,} images right only with dropout on, {test.only_first:,} only off"
-    found = verdict_on(test.only_second - test.only_first, test.probability)
-    if found == "no evidence":
+    if test.probability > LEVEL:
         return f"the accuracies cannot be told apart ({numbers}, p = {test.probability:.2g})"
-    better = "more" if found == "better" else "less"
+    better = "more" if test.only_second > test.only_first else "less"
     return f"dropout on is {better} accurate ({numbers}, p = {test.probability:.2g})"
 
 

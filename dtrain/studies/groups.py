@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +95,12 @@ class Group:
     Args:
         names: What the user named them.
         runs: By seed, at least one.
-        diverged: How many more seeds diverged.
+        diverged: Other seeds, which diverged.
     """
 
     names: tuple[str, ...]
     runs: tuple[ComparedRun, ...]
-    diverged: int
+    diverged: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -140,6 +140,9 @@ def read_groups(runs_dir: Path, names: Sequence[str]) -> tuple[list[Group], list
         left_out += others
         for group in found:
             _add(group, groups)
+    for folder in folders:
+        if current_status(folder).state == "diverged" and not folder.seed_folders():
+            _count_diverged(folder, groups)
     return groups, left_out
 
 
@@ -189,9 +192,10 @@ def _read(folder: RunFolder, called: str) -> tuple[list[Group], list[LeftOut]]:
         left_out.append(LeftOut(called, status.state, waiting))
     plain = tuple(run for run in runs if not run.result.departures)
     _check_one_experiment(plain, called)
-    diverged = sum(one.state == "diverged" for one in left_out)
+    states = {one.run: one.state for one in left_out}
+    diverged = tuple(int(one.path.name.removeprefix("seed-")) for one in seeds if states.get(names[one]) == "diverged")
     groups = [Group((called,), plain, diverged)] if plain else []
-    return groups + [Group((names[run.folder],), (run,), 0) for run in runs if run.result.departures], left_out
+    return groups + [Group((names[run.folder],), (run,)) for run in runs if run.result.departures], left_out
 
 
 def _read_run(folder: RunFolder, name: str) -> ComparedRun | LeftOut:
@@ -241,8 +245,20 @@ def _add(group: Group, groups: list[Group]) -> None:
     for place, other in enumerate(groups):
         runs = other.runs[0], group.runs[0]
         same = runs[0].without_seed == runs[1].without_seed and all(run.can_be_pooled for run in runs)
-        if same and not set(other.seeds) & set(group.seeds):
+        if same and not {*other.seeds, *other.diverged} & {*group.seeds, *group.diverged}:
             members = sorted((*other.runs, *group.runs), key=lambda run: run.result.seed)
             groups[place] = Group(other.names + group.names, tuple(members), other.diverged + group.diverged)
             return
     groups.append(group)
+
+
+def _count_diverged(folder: RunFolder, groups: list[Group]) -> None:
+    """Adds a run to the seeds that diverged of its experiment."""
+    lost = folder.read_experiment()
+    for place, group in enumerate(groups):
+        run = group.runs[0]
+        same = run.experiment == lost.model_copy(update={"seed": run.experiment.seed}) and run.can_be_pooled
+        # which arm it was, and on which base, a run with a base says only at its end
+        if same and not lost.transfer and lost.seed not in (*group.seeds, *group.diverged):
+            groups[place] = replace(group, diverged=(*group.diverged, lost.seed))
+            return

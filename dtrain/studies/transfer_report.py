@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,8 +14,9 @@ from dtrain.ground.reading import read_json
 from dtrain.runs.folder import TRANSFER, RunFolder, list_runs
 from dtrain.runs.ownership import STATES_IN_WORDS, current_status
 from dtrain.statistics.intervals import Interval, accuracy_interval
-from dtrain.statistics.power import seeds_needed
-from dtrain.statistics.significance import Difference, Verdict, paired_difference, verdict_on
+from dtrain.statistics.policy import Outcome, Policy, Verdict
+from dtrain.statistics.verdicts import judge
+from dtrain.statistics.wording import difference_in_words, probability_in_words, seen_in_words
 
 ARMS: dict[Arm, str] = {
     "transfer": "reused layers",
@@ -23,10 +24,12 @@ ARMS: dict[Arm, str] = {
     "random": "random layers, the same stages",
 }
 """Every arm, the controls behind the first, in words."""
-IN_WORDS: dict[Verdict, str] = {
-    "better": "helps",
-    "worse": "hurts",
-    "no evidence": "gives no evidence that it helps or hurts",
+IN_WORDS: dict[Outcome, str] = {
+    "better": "reuse helps",
+    "worse": "reuse hurts",
+    "equivalent": "reuse neither helps nor hurts",
+    "undecided": "it is undecided whether reuse helps or hurts",
+    "cannot be decided": "it cannot be decided whether reuse helps or hurts",
 }
 
 
@@ -62,25 +65,6 @@ class ArmReport:
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """Reused layers beside a control, seed by seed.
-
-    Args:
-        control: The control.
-        seeds: How many seeds neither of the two lost; the difference is over these alone.
-        difference: Reused minus control, in test accuracy.
-        verdict: What that says of reuse; each control answers a question of its own, so no probability is corrected.
-        seeds_needed: How many would see the observed difference in four of five cases; None where over a thousand.
-    """
-
-    control: Arm
-    seeds: int
-    difference: Difference
-    verdict: Verdict
-    seeds_needed: int | None
-
-
-@dataclass(frozen=True)
 class TransferReport:
     """What an experiment with a base says.
 
@@ -99,7 +83,7 @@ class TransferReport:
         test_images: Images that accuracy was measured on.
         seeds: All seeds.
         arms: Every arm, reused layers first.
-        contrasts: Reused layers beside each control that has two seeds or more in common with them.
+        contrasts: What may be said of reused layers beside each control.
         verdict: The same in words.
         diverged: Trainings that diverged.
         seconds: Duration of all trainings, compiling included.
@@ -122,17 +106,13 @@ class TransferReport:
     test_images: int
     seeds: tuple[int, ...]
     arms: tuple[ArmReport, ...]
-    contrasts: tuple[Contrast, ...]
+    contrasts: tuple[Verdict, ...]
     verdict: str
     diverged: int
     seconds: float
     engine: str
     saved: tuple[str, ...]
     saved_seed: int
-
-
-Accuracies = Mapping[Arm, Mapping[int, float]]
-"""Test accuracy of each seed of each arm; a seed that diverged is left out."""
 
 
 _REPORT = TypeAdapter(TransferReport)
@@ -166,24 +146,29 @@ def _read(folder: RunFolder) -> TransferReport:
         hint = f"an arm can be shown alone: dtrain show {folder.path / 'transfer'}"
         raise RunConflictError(f"the experiment {STATES_IN_WORDS[state]}", where=str(folder.path), hint=hint)
     try:
-        return _REPORT.validate_python(read_json(folder.path / TRANSFER) | {"folder": folder.path})
+        report = _REPORT.validate_python(read_json(folder.path / TRANSFER) | {"folder": folder.path, "contrasts": ()})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         message = f"{TRANSFER} is damaged at {where}: {first['msg']}"
         raise RunConflictError(message, where=str(folder.path)) from error
+    # they follow from the accuracies, by the rules of today
+    found = contrasts(report.arms, report.seeds)
+    return replace(report, contrasts=found, verdict=verdict_in_words(found, report.arms))
 
 
-def contrasts(accuracies: Accuracies) -> tuple[Contrast, ...]:
-    """Returns reused layers beside each control, over the seeds that neither lost."""
-    found, reused = [], accuracies["transfer"]
-    for name, control in accuracies.items():
-        seeds = sorted(reused.keys() & control.keys())
-        if name != "transfer" and len(seeds) > 1:
-            difference = paired_difference([reused[seed] for seed in seeds], [control[seed] for seed in seeds])
-            verdict = verdict_on(difference.mean, difference.probability)
-            found.append(Contrast(name, len(seeds), difference, verdict, seeds_needed(difference, len(seeds))))
-    return tuple(found)
+def contrasts(arms: tuple[ArmReport, ...], seeds: tuple[int, ...]) -> tuple[Verdict, ...]:
+    """Returns what may be said of reused layers beside each control, each corrected for the other.
+
+    Args:
+        arms: Every arm, reused layers first.
+        seeds: All seeds.
+    """
+    return judge({arm.name: dict(zip(seeds, arm.accuracies, strict=True)) for arm in arms}, _policy(arms))
+
+
+def _policy(arms: tuple[ArmReport, ...]) -> Policy:
+    return Policy(tuple((arms[0].name, control.name) for control in arms[1:]))
 
 
 def arm_report(name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], one: Mapping[int, float]) -> ArmReport:
@@ -199,38 +184,33 @@ def arm_report(name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], one
     return ArmReport(name, ARMS[name], stages, tuple(one.get(seed) for seed in seeds), mean, interval)
 
 
-def verdict_in_words(found: tuple[Contrast, ...], arms: tuple[ArmReport, ...]) -> str:
-    """Returns what the probabilities say of reuse, and what divergence leaves unsaid.
+def verdict_in_words(found: tuple[Verdict, ...], arms: tuple[ArmReport, ...]) -> str:
+    """Returns what the contrasts say of reuse, and what divergence leaves unsaid.
 
     Args:
-        found: Reused layers beside the controls that they can be compared with.
+        found: Reused layers beside each control.
         arms: Every arm, reused layers first.
     """
     if len(arms[0].accuracies) == 1:
         return "one seed cannot say what reuse did"
-    if len(arms) == 1:
-        said = ["nothing to compare with: nobody knows what reuse did"]
-    else:
-        differences = {one.control: one for one in found}
-        said = [_beside(arms[0], control, differences.get(control.name)) for control in arms[1:]]
-    return "; ".join([*said, *map(_flattered, filter(lambda arm: arm.diverged and arm.measured, arms))])
+    said = [_beside(one, control, _policy(arms)) for one, control in zip(found, arms[1:], strict=True)]
+    said = said or ["nothing to compare with: nobody knows what reuse did"]
+    return "; ".join([*said, *(_lost(arm) for arm in arms if arm.diverged)])
 
 
-def _beside(reused: ArmReport, control: ArmReport, one: Contrast | None) -> str:
-    """Returns what a control says of reuse."""
-    seeds = len(control.accuracies)
-    if not control.measured:
-        return f"beside {control.words}, no comparison: every seed of it diverged"
-    if one is None:
-        pairs = zip(reused.accuracies, control.accuracies, strict=True)
-        common = sum(None not in pair for pair in pairs)
-        return f"beside {control.words}, no comparison: {common} of {seeds} seeds in common"
-    over = "" if one.seeds == seeds else f" over {one.seeds} of {seeds} seeds"
-    numbers = f"{100 * one.difference.mean:+.2f} points{over}, p = {one.difference.probability:.2g}"
-    if one.verdict == "no evidence" and one.seeds_needed:
-        numbers += f"; seeds to see such a difference: about {one.seeds_needed}"
-    return f"beside {control.words}, reuse {IN_WORDS[one.verdict]} ({numbers})"
+def _beside(one: Verdict, control: ArmReport, policy: Policy) -> str:
+    said, numbers = IN_WORDS[one.verdict], list[str]()
+    if one.decided_by == "divergence" and one.verdict in ("better", "worse"):
+        said = f"reuse diverges {'less' if one.verdict == 'better' else 'more'} often"
+    if one.difference:
+        numbers.append(difference_in_words(one, policy))
+    if one.decided_by:
+        numbers.append(probability_in_words(one))
+    if one.verdict == "undecided" and one.smallest_seen:
+        numbers.append(seen_in_words(one, policy))
+    return f"beside {control.words}, {said} ({'; '.join(numbers)})"
 
 
-def _flattered(arm: ArmReport) -> str:
-    return f"{arm.diverged} of {len(arm.accuracies)} seeds of {arm.words} diverged: the mean of the rest flatters"
+def _lost(arm: ArmReport) -> str:
+    lost = f"{arm.diverged} of {len(arm.accuracies)} seeds of {arm.words} diverged"
+    return f"{lost}: the mean of the rest flatters" if arm.measured else lost

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from csv import writer
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from dtrain.experiment.config.differences import Settings, differing_settings
@@ -15,12 +17,17 @@ from dtrain.ground.errors import RunConflictError, UsageError
 from dtrain.ground.files import check_new, write
 from dtrain.ground.printable import printable
 from dtrain.runs.results import ARM, SHOWN_DIGITS, Reuse, SplitResult
-from dtrain.statistics.comparison import Contestant, Pair, compare_with_best, fewest_seeds, ranking
 from dtrain.statistics.intervals import Interval, accuracy_interval
+from dtrain.statistics.policy import Policy, Verdict
+from dtrain.statistics.power import seeds_to_see
+from dtrain.statistics.significance import LEVEL, mcnemar
+from dtrain.statistics.verdicts import judge, with_models
 from dtrain.studies.groups import NOT_RECORDED, ComparedRun, Group, LeftOut, read_groups
 from dtrain.studies.same_images import check_same_images
 
 WHERE = "dtrain compare"
+ADVISED_EFFECT = 2.0
+"""Seeds are advised to see a difference of twice the spread of the differences over seeds: about a point."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +80,11 @@ class CompareReport:
     Args:
         images: How many test images.
         digest: SHA-256 of all images, the same for all runs.
-        standings: The experiments, the best by validation first.
+        standings: The experiments, the best by validation first, and last those of which a seed diverged.
         pairs: The best against each other one, in the same order.
         left_out: Runs that were named but are not completed.
         warnings: What to know before believing it.
-        fewest_seeds: With how many seeds each the exact test can come to a verdict at all.
+        advised_seeds: How many seeds of each see a difference of twice its spread in four of five cases.
         csv: The table of runs, if it was asked for.
         plot: The picture, if it was asked for.
     """
@@ -85,15 +92,21 @@ class CompareReport:
     images: int
     digest: str
     standings: tuple[Standing, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Verdict, ...]
     left_out: tuple[LeftOut, ...]
     warnings: tuple[str, ...]
-    fewest_seeds: int
+    advised_seeds: int | None
     csv: Path | None
     plot: Path | None
 
 
-def compare(runs_dir: Path, runs: Sequence[str], csv: Path | None = None, plot: Path | None = None) -> CompareReport:
+def compare(
+    runs_dir: Path,
+    runs: Sequence[str],
+    csv: Path | None = None,
+    plot: Path | None = None,
+    worth: float | None = None,
+) -> CompareReport:
     """Compares experiments that were trained on the same data.
 
     Args:
@@ -101,17 +114,31 @@ def compare(runs_dir: Path, runs: Sequence[str], csv: Path | None = None, plot: 
         runs: Names or paths of runs; those that differ only in their seed count as one experiment.
         csv: New file for a table of the runs.
         plot: New PNG file for a picture of them.
+        worth: The smallest difference of accuracies that would matter, from 0 to 1.
 
     Raises:
         UsageError: There are not two experiments among the runs, one is named twice, they were not validated and tested
-            on the same images, or a file exists.
+            on the same images, a file exists, or `worth` is out of its bounds.
         RunConflictError: Too few runs are completed, or a file of a run is missing or damaged.
     """
     _check_files(csv, plot)
+    if worth is not None and not 0 < worth < 1:
+        raise UsageError(f"got {100 * worth:g} points; expected more than 0 and less than 100", where="--worth")
     groups, left_out = read_groups(runs_dir, runs)
     _check_two(groups, left_out)
     check_same_images(groups)
-    report = _report(groups, tuple(left_out), csv, plot)
+    ranked = _ranked(groups)
+    report = CompareReport(
+        images=groups[0].runs[0].result.test.images,
+        digest=groups[0].runs[0].digest,
+        standings=tuple(_standing(group, own) for group, own in zip(ranked, _settings(ranked), strict=True)),
+        pairs=_verdicts(ranked, worth),
+        left_out=tuple(left_out),
+        warnings=_warnings(groups, left_out),
+        advised_seeds=seeds_to_see(ADVISED_EFFECT, LEVEL / math.comb(len(groups), 2)),
+        csv=csv,
+        plot=plot,
+    )
     # the picture reads more of the runs: a table is not left behind where that fails
     if plot:
         _draw(report, groups, plot)
@@ -141,32 +168,17 @@ def _check_two(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> None:
         if all(one.state == "diverged" for one in left_out):
             hint = "train again with a change, such as a lower optimizer.learning_rate"
         raise RunConflictError(message, where=WHERE, hint=hint)
-    seeds = len(groups[0].runs)
-    what = f"{seeds} runs of one experiment, which differ only in their seed" if seeds > 1 else "one run"
-    hint = f"name another run too: `{WHERE} {groups[0].name} RUN`"
-    if seeds > 1:
+    what, hint = "one run", f"name another run too: `{WHERE} {groups[0].name} RUN`"
+    if (seeds := len(groups[0].runs)) > 1:
+        what = f"{seeds} runs of one experiment, which differ only in their seed"
         hint = "name runs of another experiment too"
     raise UsageError(f"got {what}; expected at least two experiments", where=WHERE, hint=hint)
 
 
-def _report(
-    groups: Sequence[Group], left_out: tuple[LeftOut, ...], csv: Path | None, plot: Path | None
-) -> CompareReport:
-    contestants = {group.name: _contestant(group) for group in groups}
-    order = [one.name for one in ranking(list(contestants.values()))]
-    settings = _settings(groups)
-    standings = {group.name: _standing(group, own) for group, own in zip(groups, settings, strict=True)}
-    return CompareReport(
-        images=groups[0].runs[0].result.test.images,
-        digest=groups[0].runs[0].digest,
-        standings=tuple(standings[name] for name in order),
-        pairs=compare_with_best(list(contestants.values())),
-        left_out=left_out,
-        warnings=_warnings(groups, left_out),
-        fewest_seeds=fewest_seeds(len(groups)),
-        csv=csv,
-        plot=plot,
-    )
+def _ranked(groups: Sequence[Group]) -> list[Group]:
+    """The best by mean validation accuracy first; the mean of what is left where seeds diverged is no rank."""
+    means = {group.name: fmean(run.result.validation.accuracy for run in group.runs) for group in groups}
+    return sorted(groups, key=lambda group: (bool(group.diverged), -means[group.name]))
 
 
 def _settings(groups: Sequence[Group]) -> list[Settings]:
@@ -184,14 +196,29 @@ def _settings(groups: Sequence[Group]) -> list[Settings]:
     return [first | more for first, more in zip(found, others, strict=True)]
 
 
-def _contestant(group: Group) -> Contestant:
-    runs = {run.result.seed: run for run in group.runs}
-    return Contestant(
-        group.name,
-        {seed: run.result.validation.accuracy for seed, run in runs.items()},
-        {seed: run.result.test.accuracy for seed, run in runs.items()},
-        lambda seed: runs[seed].right(),
+def _verdicts(groups: Sequence[Group], worth: float | None) -> tuple[Verdict, ...]:
+    """The best against each other one, where a single seed cannot say anything model by model.
+
+    Which one is the best is known only from the results, so that it has in effect been compared with all others, and
+    they with each other: to correct for the comparisons with the best alone would be too little.
+    """
+    measured = {
+        group.name: dict.fromkeys(group.diverged) | {run.result.seed: run.result.test.accuracy for run in group.runs}
+        for group in groups
+    }
+    pairs = tuple((groups[0].name, other.name) for other in groups[1:])
+    verdicts = judge(measured, Policy(pairs, "all pairs", worth=worth))
+    return tuple(
+        one if one.difference or one.verdict != "cannot be decided" else _on_models(one, groups[0], other)
+        for one, other in zip(verdicts, groups[1:], strict=True)
     )
+
+
+def _on_models(verdict: Verdict, first: Group, second: Group) -> Verdict:
+    runs = [{run.result.seed: run for run in group.runs} for group in (first, second)]
+    common = sorted(runs[0].keys() & runs[1].keys())
+    one, other = (group[common[0] if common else min(group)].right() for group in runs)
+    return with_models(verdict, mcnemar(one, other))
 
 
 def _standing(group: Group, settings: Settings) -> Standing:
@@ -199,7 +226,7 @@ def _standing(group: Group, settings: Settings) -> Standing:
         name=group.name,
         folders=tuple(run.folder.path for run in group.runs),
         seeds=group.seeds,
-        diverged=group.diverged,
+        diverged=len(group.diverged),
         validation=_accuracy(group, lambda run: run.result.validation),
         test=_accuracy(group, lambda run: run.result.test),
         settings=settings,
@@ -218,11 +245,9 @@ def _accuracy(group: Group, split: Callable[[ComparedRun], SplitResult]) -> Accu
 def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str, ...]:
     found = [f"{one.run} {one.reason}; it is left out" for one in left_out]
     for group in groups:
-        if group.diverged:
-            seeds = group.diverged + len(group.runs)
-            found.append(
-                f"{group.diverged} of {seeds} seeds of {group.name} diverged; the means leave them out, so they flatter"
-            )
+        if lost := len(group.diverged):
+            seeds = f"{lost} of {lost + len(group.runs)} seeds of {group.name}"
+            found.append(f"{seeds} diverged; the means leave them out, so they flatter")
         if departures := group.runs[0].result.departures:
             found.append(
                 f"{group.name} is not what `dtrain run` on its config.yaml would give, so it counts as an experiment "
@@ -231,11 +256,6 @@ def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str
     unknown = [group.name for group in groups if group.runs[0].reuse == NOT_RECORDED]
     if unknown:
         found.append(f"{' and '.join(unknown)}: nobody recorded the arm and the base, so look up what they are")
-    single = [group.name for group in groups if len(group.runs) == 1]
-    if single:
-        named = " and ".join(single) if len(single) < 3 else f"{len(single)} experiments"
-        have = "has one seed" if len(single) == 1 else "have one seed each"
-        found.append(f"{named} {have}, which shows no significance: another seed may turn it round")
     return tuple(found)
 
 

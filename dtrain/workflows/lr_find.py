@@ -24,7 +24,7 @@ from dtrain.rates.grid import SHARE, compare_rates, rate_grid, suggest_best
 from dtrain.rates.rules import RULE_NAMES, FloatArray, pool_size
 from dtrain.rates.search_range import RateRange
 from dtrain.rates.suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
-from dtrain.rates.verification import MULTIPLES, Trial, judge
+from dtrain.rates.verification import MULTIPLES, Trial, verdict_on
 from dtrain.rates.verification import SEEDS as TRIAL_SEEDS
 from dtrain.runs.catalogue import check_run, create_run
 from dtrain.runs.folder import RATES, RunFolder
@@ -234,8 +234,8 @@ def _verified(report: RateReport, session: Session, experiment: Experiment, obse
         rate = multiple * report.suggestion
         observer.on_phase(f"training briefly at {rate:.2g} with {TRIAL_SEEDS} seeds")
         trials.append(Trial(rate, multiple, _trial(session, experiment, rate, report.range.seeds)))
-    verdict = judge(tuple(trials))
-    report = replace(report, trials=tuple(trials), verdict=verdict.words)
+    verdict = verdict_on(trials)
+    report = replace(report, trials=verdict.trials, verdict=verdict.words)
     return report if verdict.safe else replace(report, suggestion=None, reason=verdict.words, line="")
 
 

@@ -81,8 +81,8 @@ def _design(source: Source, request: Request) -> tuple[Cut, Design]:
 def _report(design: Design, kept: Cut, folder: RunFolder, results: Results, seconds: float) -> TransferReport:
     source, experiment = design.source, design.experiment
     accuracies = {name: {seed: one.test.accuracy for seed, one in runs.items()} for name, runs in results.items()}
-    found, some = contrasts(accuracies), next(iter(results["transfer"].values()))
     arms = tuple(arm_report(name, design.arms.stages(name), design.seeds, accuracies[name]) for name in design.names)
+    found, some = contrasts(arms, design.seeds), next(iter(results["transfer"].values()))
     assert experiment.transfer
     return TransferReport(
         folder=folder.path,

@@ -28,11 +28,12 @@ def in_a_folder_with_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_row_59_one_document_also_with_warnings(capsys: Capture) -> None:
-    assert main(["compare", "elu", "selu", "--csv", "table.csv", "--json"]) == 0
+    create_run(Path("runs"), name="half", stem="").write_status("interrupted")
+    assert main(["compare", "elu", "selu", "half", "--csv", "table.csv", "--json"]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
     assert [one["name"] for one in document["standings"]] == ["elu", "selu"]
-    assert document["pairs"][0]["verdict"] == "no evidence" and document["csv"] == "table.csv"
+    assert document["pairs"][0]["verdict"] == "cannot be decided" and document["csv"] == "table.csv"
     assert err == f"warning: {document['warnings'][0]}\n"
     assert Path("table.csv").read_text().startswith("rank,experiment,run,seed,")
 
@@ -68,10 +69,10 @@ def test_row_105_runs_of_a_stranger_forge_no_line(capsys: Capture) -> None:
     several(Path("runs"), "relu", [0.9, 0.91], written={"activation": "relu"})
     create_run(Path("runs"), name="half", stem="").write_status("failed", reason=hostile)
     Path("runs/relu").rename(f"runs/{hostile}")
-    assert main(["compare", "elu", hostile, "half"]) == 0
+    assert main(["compare", "elu", hostile, "half", "--worth", "0.1"]) == 0
     out, err = capsys.readouterr()
     assert "\x1b" not in out + err and "\nerror" not in out + err
-    assert f"verdict: no evidence that elu and {harmless} differ; " in out
+    assert f"verdict: undecided whether elu and {harmless} differ; " in out
     assert err == f"warning: half failed: {harmless}; it is left out\n"
 
 

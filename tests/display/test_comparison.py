@@ -10,8 +10,10 @@ import pytest
 
 from dtrain.display.comparison import describe_comparison
 from dtrain.runs.results import ARM, Reuse
-from dtrain.statistics.comparison import Contestant, compare_with_best
 from dtrain.statistics.intervals import mean_interval, wilson_interval
+from dtrain.statistics.policy import Policy
+from dtrain.statistics.significance import mcnemar
+from dtrain.statistics.verdicts import judge, with_models
 from dtrain.workflows.compare import Accuracy, CompareReport, Standing
 from tests.display.test_results import text
 
@@ -28,12 +30,13 @@ def standing(name: str, tests: list[float], **settings: object) -> Standing:
 
 
 def report(tests: dict[str, list[float]]) -> CompareReport:
-    contestants = [
-        Contestant(name, dict(enumerate(values)), dict(enumerate(values)), lambda seed: _RIGHT)
-        for name, values in tests.items()
-    ]
+    best, *others = tests
+    pairs = judge(
+        {name: dict(enumerate(values)) for name, values in tests.items()},
+        Policy(tuple((best, other) for other in others), "all pairs"),
+    )
+    pairs = tuple(one if one.difference else with_models(one, mcnemar(_RIGHT, _RIGHT)) for one in pairs)
     standings = tuple(standing(name, values, **{"activation.kind": name}) for name, values in tests.items())
-    pairs = compare_with_best(contestants)
     return CompareReport(2000, "abc" * 20, standings, pairs, (), (), 6, None, None)
 
 
@@ -48,7 +51,7 @@ def test_a_comparison_fits_the_terminal(width: int) -> None:
     assert "2 experiments on the same 2,000 test images (data abcabcabcabc)" in shown
     assert "activation.kind  elu  [red]selu" in shown
     assert "1  elu             6      91.50%  90.40 to 92.60    91.50%  90.40 to 92.60" in shown
-    assert "verdict: elu is better than [red]selu; +4.00 points of test accuracy" in shown
+    assert "verdict: elu is better than [red]selu; +4.00 points, 95% interval +2.67 to +5.33" in shown
     assert "by validation accuracy, the verdicts are by test accuracy" in shown
     assert "One seed" not in shown and "Holm" not in shown and "next:" not in shown
 
@@ -57,7 +60,7 @@ def test_one_seed_says_what_it_cannot_show() -> None:
     shown = text(describe_comparison(report({"elu": [0.9], "selu": [0.88]})))
     assert "88.61 to 91.24*" in shown
     assert "* One seed: the interval covers the chance of the images, not of the seed." in shown
-    assert "It cannot show that the experiment would make a\nbetter one again." in shown
+    assert "verdict: it cannot be decided whether elu and selu differ: one seed of elu does" in shown
     assert "next: dtrain run runs/elu/seed-0/config.yaml --seeds 6  # then compare again" in shown
 
 
@@ -87,7 +90,7 @@ def test_many_experiments_have_their_differences_in_several_tables() -> None:
     shown = text(describe_comparison(report(many)), 80)
     headings = [line.split()[2:] for line in shown.splitlines() if line.startswith("what differs")]
     assert headings == [[f"experiment-{n}" for n in part] for part in (range(3), range(3, 5))]
-    assert "corrected for the comparisons" in shown and shown.count("verdict:") == 4
+    assert "(Holm)" in shown and shown.count("verdict:") == 4
 
 
 def test_a_setting_that_an_experiment_does_not_have() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from dtrain.display.rates import describe_rates
 from dtrain.rates.search_range import RateRange
 from dtrain.rates.suggestion import Spread
-from dtrain.rates.verification import Trial
+from dtrain.rates.verification import Trial, verdict_on
 from dtrain.workflows.lr_find import RateReport
 
 REPORT = RateReport(
@@ -25,11 +25,14 @@ REPORT = RateReport(
     range=RateRange(),
     line="schedule: {kind: one_cycle, maximum: 0.0123}",
     written=Path("better.yaml"),
-    trials=(
-        Trial(0.0123, 1.0, (0.81, 0.82, 0.83)),
-        Trial(0.0369, 3.0, (0.8, None, None)),
-        Trial(1.2, 9.0, (None,) * 3),
-    ),
+    trials=verdict_on(
+        (
+            Trial(0.00369, 0.3, (0.71, 0.73, 0.72)),
+            Trial(0.0123, 1.0, (0.81, 0.82, 0.83)),
+            Trial(0.0369, 3.0, (0.8, None, None)),
+            Trial(1.2, 9.0, (None,) * 3),
+        )
+    ).trials,
     verdict="confirmed",
 )
 
@@ -49,9 +52,10 @@ def test_the_rules_the_suggestion_and_the_line_to_paste() -> None:
         "steepest descent 0.02 0.01 0.04",
         "minimum / 10 0.008 0.005 0.009",
         "edge of divergence 0.1; 2 of 3 seeds diverged between 1e-06 and 10",
-        "trained briefly, 3 seeds rate validation accuracy lowest highest",
-        "1x 0.012 82.00% 81.00% 83.00%",
-        "3x 0.037 80.00% (2 diverged) 80.00% 80.00%",
+        "3 brief trainings rate validation accuracy beside 1x 95% interval",
+        "0.3x 0.0037 72.00% -10.00 -12.27 to -7.73",
+        "1x 0.012 82.00%",
+        "3x 0.037 80.00% (2 diverged)",
         "9x 1.2 (3 diverged)",
         "suggestion 0.012 (single seeds: 0.011 to 0.014)",
         "schedule: {kind: one_cycle, maximum: 0.0123}",

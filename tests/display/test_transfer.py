@@ -11,11 +11,16 @@ from rich.console import Console
 from dtrain.display.transfer import describe_transfer
 from dtrain.experiment.transfer import Stage
 from dtrain.statistics.intervals import Interval
-from dtrain.statistics.significance import Difference
-from dtrain.studies.transfer_report import ArmReport, Contrast, TransferReport
+from dtrain.statistics.policy import Measured, Policy
+from dtrain.statistics.verdicts import judge
+from dtrain.studies.transfer_report import ArmReport, TransferReport
 
 STAGES = (Stage("frozen", 0, 4, 0.03), Stage("unfrozen", 2, 1, 0.003))
-DIFFERENCE = Difference(0.01, Interval(0.002, 0.018), True, 0.01, 0.041, 0.0625, 64, True, 0.0625, "exact")
+MEASURED: Measured = {
+    "transfer": {42: 0.98, 43: 0.97},
+    "scratch": {42: 0.96, 43: 0.965},
+    "random": {42: None, 43: None},
+}
 REPORT = TransferReport(
     folder=Path("runs/transfer-1"),
     base="a[red].h5",
@@ -35,7 +40,7 @@ REPORT = TransferReport(
         ArmReport("scratch", "from scratch", (Stage("scratch", 2, 5, 0.03),), (0.96, None), 0.96, None),
         ArmReport("random", "random layers", STAGES, (None, None), None, None),
     ),
-    contrasts=(Contrast("scratch", 1, DIFFERENCE, "no evidence", 12),),
+    contrasts=judge(MEASURED, Policy((("transfer", "scratch"), ("transfer", "random")))),
     verdict="reuse helps",
     diverged=3,
     seconds=21.4,
@@ -65,10 +70,12 @@ def test_what_was_reused_how_it_was_trained_and_what_came_of_it() -> None:
         "from scratch 1 of 2 96.00% 96.00% 96.00%",
         "random layers 0 of 2 diverged",
         "",
-        "reused layers minus seeds points paired t interval sign-flip p t test p",
-        "from scratch 1 of 2 +1.00 +0.20 to +1.80 0.062 0.041",
-        "95% intervals over seeds, which vary labelled images, first weights and order; paired by seed.",
-        "Each accuracy is over the seeds of its arm, each difference over those that neither arm lost.",
+        "t test exact",
+        "reused layers minus points 95% interval p p r",
+        "from scratch +1.25 -4.34 to +6.84 0.2",
+        "95% intervals over seeds, which vary labelled images, first weights and order.",
+        "Those of all differences hold together, each p is that of one alone; r: correlation.",
+        "Accuracies and differences are over the seeds that did not diverge.",
         "",
         "metrics, picture and report runs/transfer-1; model.keras of seed 42",
         "6 trainings in 21 s, 3 diverged",

@@ -132,7 +132,7 @@ def test_row_83_what_is_not_completed_is_left_out_with_its_reason(tmp_path: Path
         "new has only just begun",
     ]
     (group,) = read_groups(tmp_path, ["elu"])[0]
-    assert (group.seeds, group.diverged) == ((42, 43), 1)
+    assert (group.seeds, group.diverged) == ((42, 43), (44,))
 
 
 def test_of_a_whole_folder_what_is_no_run_is_left_out(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dtrain.experiment.config.loading import dump_experiment
+from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import RunConflictError, UsageError
 from dtrain.runs.catalogue import create_run
 from dtrain.workflows.compare import compare
@@ -35,12 +37,12 @@ def test_two_groups_have_scipys_numbers(tmp_path: Path) -> None:
     assert best.test.chance_of == "seeds"
     assert [one.settings["activation.kind"] for one in report.standings] == ["elu", "selu"]
     (pair,) = report.pairs
-    assert pair.difference is not None and pair.difference.interval is not None
+    assert pair.difference is not None and pair.interval is not None
     paired = stats.ttest_rel(ELU, SELU)
     flips = stats.permutation_test(
         (ELU, SELU), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", n_resamples=np.inf
     )
-    found = (pair.difference.t_probability, pair.difference.interval.low, pair.probability)
+    found = (pair.probability, pair.interval.low, pair.difference.exact_probability)
     assert found == pytest.approx((paired.pvalue, paired.confidence_interval().low, flips.pvalue))
     assert (pair.verdict, report.warnings, report.left_out) == ("better", (), ())
 
@@ -51,7 +53,7 @@ def test_two_identical_groups_differ_by_exactly_0(tmp_path: Path) -> None:
     report = compare(tmp_path, ["elu", "copy"])
     (pair,) = report.pairs
     assert pair.difference is not None and pair.difference.mean == 0
-    assert (pair.probability, pair.verdict) == (1, "no evidence")
+    assert (pair.probability, pair.verdict) == (1, "undecided")
     assert [one.settings for one in report.standings] == [{}, {}]
 
 
@@ -63,8 +65,8 @@ def test_row_55_single_runs_are_compared_image_by_image(tmp_path: Path) -> None:
     (pair,) = report.pairs
     assert pair.mcnemar is not None and (pair.mcnemar.only_first, pair.mcnemar.only_second) == (50, 20)
     assert pair.probability == pytest.approx(stats.binomtest(20, 70).pvalue)
-    assert (pair.verdict, pair.verdict_on_models) == ("no evidence", "better")
-    assert report.warnings[0].startswith("elu and selu have one seed each, which shows no significance")
+    assert (pair.verdict, pair.verdict_on_models) == ("cannot be decided", "better")
+    assert pair.words.startswith("it cannot be decided whether elu and selu differ: one seed of elu does not show")
     assert report.standings[0].test.chance_of == "images"
     wilson = stats.binomtest(180, 200).proportion_ci(method="wilson")
     assert report.standings[0].test.interval.low == pytest.approx(wilson.low)
@@ -100,11 +102,34 @@ def test_diverged_seeds_are_not_kept_quiet(tmp_path: Path) -> None:
     several(tmp_path, "elu", ELU).seed_folder(48).write_status("diverged", reason="loss nan")
     several(tmp_path, "selu", SELU, written=LIKE_SELU)
     report = compare(tmp_path, ["elu", "selu"])
-    assert report.standings[0].diverged == 1
+    assert [(one.name, one.diverged) for one in report.standings] == [("selu", 0), ("elu", 1)]
     assert report.warnings == (
         "elu/seed-48 diverged: loss nan; it is left out",
         "1 of 7 seeds of elu diverged; the means leave them out, so they flatter",
     )
+    assert [(one.verdict, one.diverged) for one in report.pairs] == [("undecided", (0, 1))]
+    assert "the mean of the rest flatters elu" in report.pairs[0].words
+
+
+def test_a_run_that_diverged_and_is_named_alone_counts_too(tmp_path: Path) -> None:
+    several(tmp_path, "elu", ELU)
+    several(tmp_path, "selu", SELU, written=LIKE_SELU)
+    lost = create_run(tmp_path, name="again", stem="")
+    lost.write_config(dump_experiment(Experiment.model_validate({"seed": 7})))
+    lost.write_status("diverged", reason="loss nan")
+    report = compare(tmp_path, ["elu", "selu", "again"])
+    assert [(one.name, one.diverged) for one in report.standings] == [("selu", 0), ("elu", 1)]
+
+
+def test_what_would_matter_can_be_asked_for(tmp_path: Path) -> None:
+    several(tmp_path, "elu", ELU)
+    several(tmp_path, "like", [*ELU[:5], 0.92], written=LIKE_SELU)
+    assert [compare(tmp_path, ["elu", "like"], worth=worth).pairs[0].verdict for worth in (0.001, 0.01)] == [
+        "undecided",
+        "equivalent",
+    ]
+    with pytest.raises(UsageError, match="--worth: got 0 points; expected more than 0 and less than 100"):
+        compare(tmp_path, ["elu", "like"], worth=0)
 
 
 def test_the_table_has_a_line_for_each_run(tmp_path: Path) -> None:
@@ -150,7 +175,9 @@ def test_row_55_what_is_not_two_experiments(tmp_path: Path, names: list[str], sa
 
 def test_too_few_completed_runs_say_why(tmp_path: Path) -> None:
     several(tmp_path, "elu", ELU)
-    create_run(tmp_path, name="selu", stem="").write_status("diverged", reason="step 3: loss nan")
+    lost = create_run(tmp_path, name="selu", stem="")
+    lost.write_config(dump_experiment(Experiment.model_validate(LIKE_SELU)))
+    lost.write_status("diverged", reason="step 3: loss nan")
     with pytest.raises(RunConflictError, match="got only elu to compare, because selu diverged: step 3: loss nan"):
         compare(tmp_path, ["elu", "selu"])
 
@@ -196,5 +223,5 @@ def test_chance_alone_gets_a_verdict_at_most_once_in_twenty(tmp_path: Path) -> N
             summary["test"]["accuracy"] = summary["validation"]["accuracy"] = accuracy
             path.write_text(json.dumps(summary))
         (pair,) = compare(tmp_path, ["elu", "selu"]).pairs
-        verdicts += pair.verdict != "no evidence"
+        verdicts += pair.verdict != "undecided"
     assert verdicts <= stats.binom.ppf(0.999, 500, 0.05)

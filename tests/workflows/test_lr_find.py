@@ -56,7 +56,7 @@ def test_the_report_says_what_was_returned_without_paths(found: RateReport) -> N
     assert [one["seed"] for one in report["curves"]] == [42, 43]
     np.testing.assert_allclose(report["learning_rates"], np.geomspace(1e-5, 10, 120))
     assert str(found.folder.parent) not in text
-    assert len(text.splitlines()) < 100
+    assert len(text.splitlines()) < 200
 
 
 def test_the_suggestion_is_below_the_edge_and_within_the_spread_of_the_rules(found: RateReport) -> None:
@@ -104,7 +104,7 @@ def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
     written = tmp_path / "better.yaml"
     report = lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=written, verify=True)
     assert (report.suggestion, report.line, written.exists()) == (None, "", False)
-    assert "3 of 3 brief trainings at" in report.reason
+    assert "6 of 6 brief trainings at" in report.reason
     assert drawn == [True, False], "the picture takes the suggestion back too"
     assert json.loads((report.folder / "lr_find.json").read_text())["suggestion"] is None
 
