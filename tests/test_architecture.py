@@ -14,6 +14,8 @@ FROM_DOOR_TO_CELLAR = [
     "__main__",
     "monte_carlo_layers",
     "cli",
+    "__init__",
+    "api",
     "display",
     "workflows",
     "studies",
@@ -29,7 +31,6 @@ FROM_DOOR_TO_CELLAR = [
     "statistics",
     "layers",
     "ground",
-    "__init__",
 ]
 ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli"}, "yaml": {"experiment"}}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from dtrain.cli import main
 from dtrain.data.images import Array, ImageSet
+from dtrain.ground.result import Result
 from dtrain.runs.catalogue import create_run
 from tests.pages import FENCE, PAGES, README, ROOT, Command, blocks, commands
 from tests.studies import made_runs
@@ -32,12 +33,16 @@ def in_a_folder_with_the_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::dtrain.DtrainWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_a_page_shows_can_be_done(page: Path, image_set: ImageSet) -> None:
+def test_what_a_page_shows_can_be_done(page: Path, image_set: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     save_images_of_ones_own(image_set)
+    # pandas, which its lines need, is not among what the tests need
+    monkeypatch.setattr(Result, "to_frame", Result.rows)
+    names: dict[str, object] = {}
     for step in steps(page.read_text()):
         if isinstance(step, str):
-            exec(compile(step, page.name, "exec"), {})
+            exec(compile(step, page.name, "exec"), names)
         elif step.is_complete and ("DTRAIN_DATA_DIR" in os.environ or not step.needs_data):
             assert main(smaller(step)) == step.exit_code, step
     if page.stem in SHOWN:

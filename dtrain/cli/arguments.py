@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dtrain.api import DATA_DIR
 from dtrain.cli.completion import complete_configuration, complete_run
 
 Configuration = Annotated[
@@ -28,9 +29,7 @@ Runs = Annotated[
 ]
 RunsDir = Annotated[Path, typer.Option(help="Folder of all run folders.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu:N.")]
-DataDir = Annotated[
-    Path | None, typer.Option(envvar="DTRAIN_DATA_DIR", help="Folder that holds mnist/ and fashion-mnist/.")
-]
+DataDir = Annotated[Path | None, typer.Option(envvar=DATA_DIR, help="Folder that holds mnist/ and fashion-mnist/.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and the result.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Take the lesson's advice for errors.")]
@@ -41,10 +40,3 @@ def split_configuration(arguments: Sequence[str]) -> tuple[Path | None, list[str
     if arguments and ("=" not in arguments[0] or Path(arguments[0]).exists()):
         return Path(arguments[0]), list(arguments[1:])
     return None, list(arguments)
-
-
-def stem_of(config: Path | None) -> str:
-    """What a run is named after: a repeated run after the run that its file is from."""
-    if config is None:
-        return "default"
-    return config.resolve().parent.name if config.name == "config.yaml" else config.stem

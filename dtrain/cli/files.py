@@ -17,13 +17,13 @@ commands = typer.Typer()
 @commands.command("validate")
 def validate_command(configuration: Configuration = None, strict: Strict = False, as_json: Json = False) -> None:
     """Check an experiment file, say what the lesson advises against, and print it with every default filled in."""
-    from dtrain.display.console import publish, publish_warnings
-    from dtrain.display.results import describe_validation
+    from dtrain.display.console import publish_warnings
+    from dtrain.display.description import publish
     from dtrain.workflows.validate import validate
 
     report = validate(*split_configuration(configuration or []), strict=strict)
     publish_warnings(one.warning for one in report.advice)
-    publish(report, describe_validation, as_json=as_json)
+    publish(report, as_json=as_json)
 
 
 @commands.command("init")
@@ -32,11 +32,10 @@ def init_command(
     as_json: Json = False,
 ) -> None:
     """Write the default experiment, every key explained, and a schema for editors; overwrite nothing."""
-    from dtrain.display.console import publish
-    from dtrain.display.vocabulary import describe_beginning
+    from dtrain.display.description import publish
     from dtrain.workflows.init import init
 
-    publish(init(file), describe_beginning, as_json=as_json)
+    publish(init(file), as_json=as_json)
 
 
 @commands.command("schema")
@@ -56,11 +55,10 @@ def techniques_command(
     as_json: Json = False,
 ) -> None:
     """Explain what an experiment file can name: kinds, fields, defaults and the lesson's advice."""
-    from dtrain.display.console import publish
-    from dtrain.display.vocabulary import describe_techniques
+    from dtrain.display.description import publish
     from dtrain.workflows.techniques import techniques
 
-    publish(techniques(family), describe_techniques, as_json=as_json)
+    publish(techniques(family), as_json=as_json)
 
 
 @commands.command("data")
@@ -72,9 +70,8 @@ def data_command(
     quiet: Quiet = False,
 ) -> None:
     """Say where the known data sets are; fetch NAME; or import a copy from PATH, for a machine without network."""
-    from dtrain.display.console import publish
+    from dtrain.display.description import publish
     from dtrain.display.progress import progress
-    from dtrain.display.results import describe_data
     from dtrain.workflows.data import fetch, import_copy, status
 
     _check_source(action, source)
@@ -83,7 +80,7 @@ def data_command(
             report = status(data_dir)
         else:
             report = fetch(source, data_dir, observer) if action == "fetch" else import_copy(Path(source))
-    publish(report, describe_data, as_json=as_json)
+    publish(report, as_json=as_json)
 
 
 def _check_source(action: str, source: str | None) -> None:

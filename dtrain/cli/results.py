@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from dtrain import api
 from dtrain.cli.arguments import DataDir, Device, Json, Quiet, Run, Runs, RunsDir
+from dtrain.cli.performing import perform
 
 commands = typer.Typer()
 
@@ -15,21 +17,9 @@ commands = typer.Typer()
 @commands.command("show")
 def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Json = False) -> None:
     """Show a run, also while it is still going on."""
-    from dtrain.display.console import publish
-    from dtrain.display.results import describe_run_report, describe_seeds_report
-    from dtrain.display.transfer import describe_transfer
-    from dtrain.studies.transfer_report import read_report
-    from dtrain.workflows.show import RunReport, show
+    from dtrain.display.description import publish
 
-    transferred = read_report(runs_dir, run)
-    if transferred is not None:
-        publish(transferred, describe_transfer, as_json=as_json)
-        return
-    report = show(runs_dir, run)
-    if isinstance(report, RunReport):
-        publish(report, describe_run_report, as_json=as_json)
-    else:
-        publish(report, describe_seeds_report, as_json=as_json)
+    publish(api.show(run, runs_dir=runs_dir), as_json=as_json)
 
 
 @commands.command("compare")
@@ -46,13 +36,13 @@ def compare_command(
     as_json: Json = False,
 ) -> None:
     """Compare experiments: what differs, which is better, and whether that is more than chance."""
-    from dtrain.display.comparison import describe_comparison
-    from dtrain.display.console import publish, publish_warnings
+    from dtrain.display.console import publish_warnings
+    from dtrain.display.description import publish
     from dtrain.workflows.compare import compare
 
     report = compare(runs_dir, runs, csv, plot, None if worth is None else worth / 100)
     publish_warnings(report.warnings)
-    publish(report, describe_comparison, as_json=as_json)
+    publish(report, as_json=as_json)
 
 
 @commands.command("evaluate")
@@ -66,16 +56,7 @@ def evaluate_command(
     quiet: Quiet = False,
 ) -> None:
     """Show what a trained model gets right and wrong, class by class, with its worst mistakes."""
-    from dtrain.display.console import publish
-    from dtrain.display.progress import progress
-
-    with progress(quiet=quiet) as observer:
-        observer.on_phase("looking for the run")
-        from dtrain.display.results import describe_evaluation
-        from dtrain.workflows.evaluate import EvaluationOptions, evaluate
-
-        report = evaluate(runs_dir, run, EvaluationOptions(split, device, data_dir), observer)
-    publish(report, describe_evaluation, as_json=as_json)
+    perform(api.evaluate, locals())
 
 
 @commands.command("mc-predict")
@@ -104,27 +85,4 @@ def mc_predict_command(
     quiet: Quiet = False,
 ) -> None:
     """Predict with dropout on, many times (Monte Carlo dropout), and say whether their mean can be trusted."""
-    from dtrain.display.console import publish
-    from dtrain.display.progress import progress
-
-    with progress(quiet=quiet) as observer:
-        observer.on_phase("looking for the model")
-        from dtrain.display.uncertainty import describe_mc
-        from dtrain.monte_carlo.source import Request
-        from dtrain.trials.request import RunOptions
-        from dtrain.workflows.mc_predict import mc_predict
-
-        request = Request(
-            target,
-            samples,
-            split,
-            images,
-            seed,
-            dataset,
-            scaling,
-            index,
-            save_model=save_model,
-            save_passes=save_passes,
-        )
-        report = mc_predict(request, RunOptions(runs_dir, name, "", device, data_dir), observer)
-    publish(report, describe_mc, as_json=as_json)
+    perform(api.mc_predict, locals())

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from dtrain.cli.arguments import (
-    Configuration,
-    DataDir,
-    Device,
-    Json,
-    Quiet,
-    Run,
-    RunsDir,
-    Strict,
-    split_configuration,
-    stem_of,
-)
+from dtrain import api
+from dtrain.cli.arguments import Configuration, DataDir, Device, Json, Quiet, Run, RunsDir, Strict
+from dtrain.cli.performing import perform
 from dtrain.ground.errors import PartialFailure
-
-if TYPE_CHECKING:
-    from dtrain.runs.results import RunResult, SeedsResult
 
 commands = typer.Typer()
 
@@ -40,19 +28,7 @@ def run_command(
     quiet: Quiet = False,
 ) -> None:
     """Train an experiment; metrics, curves and models go into a new run folder."""
-    from dtrain.display.progress import progress
-
-    config, overrides = split_configuration(configuration or [])
-    with progress(quiet=quiet, seeds=seeds or 1) as observer:
-        observer.on_phase("checking the experiment")
-        from dtrain.experiment.config.loading import load_advised
-        from dtrain.trials.request import RunOptions
-        from dtrain.workflows.run import run, run_seeds
-
-        experiment, advice = load_advised(config, overrides, strict=strict)
-        options = RunOptions(runs_dir, name, stem_of(config), device, data_dir, advice)
-        result = run_seeds(experiment, seeds, options, observer) if seeds else run(experiment, options, observer)
-    _publish_training(result, as_json=as_json)
+    _end(perform(api.run, locals()))
 
 
 @commands.command("resume")
@@ -73,29 +49,7 @@ def resume_command(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted, died or failed, to the same result; or train it for longer."""
-    from dtrain.display.progress import progress
-
-    with progress(quiet=quiet) as observer:
-        observer.on_phase("looking for the run")
-        from dtrain.trials.request import RunOptions
-        from dtrain.workflows.resume import ResumeRequest, resume
-
-        options = RunOptions(runs_dir, device=device, data_dir=data_dir)
-        result = resume(ResumeRequest(run, epochs, schedule, allow_drift), options, observer)
-    _publish_training(result, as_json=as_json)
-
-
-def _publish_training(result: RunResult | SeedsResult, *, as_json: bool) -> None:
-    from dtrain.display.console import publish
-    from dtrain.display.results import describe_run, describe_seeds
-    from dtrain.runs.results import RunResult
-
-    if isinstance(result, RunResult):
-        publish(result, describe_run, as_json=as_json)
-        return
-    publish(result, describe_seeds, as_json=as_json)
-    if result.diverged:
-        raise typer.Exit(PartialFailure.exit_code)
+    _end(perform(api.resume, locals()))
 
 
 @commands.command("lr-find")
@@ -121,23 +75,7 @@ def lr_find_command(
     quiet: Quiet = False,
 ) -> None:
     """Suggest a learning rate: raise it until training diverges, and read the loss."""
-    from dtrain.display.console import publish
-    from dtrain.display.progress import progress
-
-    config, overrides = split_configuration(configuration or [])
-    with progress(quiet=quiet) as observer:
-        observer.on_phase("checking the experiment")
-        from dtrain.display.rates import describe_rates
-        from dtrain.experiment.config.loading import load_experiment
-        from dtrain.rates.search_range import RateRange
-        from dtrain.trials.request import RunOptions
-        from dtrain.workflows.lr_find import lr_find
-
-        search = RateRange(minimum, maximum, iterations, seeds)
-        experiment = load_experiment(config, overrides)
-        options = RunOptions(runs_dir, name, stem_of(config), device, data_dir)
-        report = lr_find(experiment, search, options, observer, write=write, verify=verify)
-    publish(report, describe_rates, as_json=as_json)
+    perform(api.lr_find, locals())
 
 
 @commands.command("transfer")
@@ -163,31 +101,9 @@ def transfer_command(
     quiet: Quiet = False,
 ) -> None:
     """Reuse the layers of a trained model for another task, and say whether that helped."""
-    from dtrain.display.console import publish
-    from dtrain.display.progress import progress
+    _end(perform(api.transfer, locals()))
 
-    fields = {
-        "reuse": reuse,
-        "hidden": hidden,
-        "unfreeze": unfreeze,
-        "frozen_epochs": frozen_epochs,
-        "frozen_learning_rate": frozen_learning_rate,
-        "unfrozen_epochs": unfrozen_epochs,
-        "unfrozen_learning_rate": unfrozen_learning_rate,
-    }
-    config, overrides = split_configuration(configuration or [])
-    overrides += [f"transfer.{key}={value}" for key, value in fields.items() if value is not None]
-    with progress(quiet=quiet) as observer:
-        observer.on_phase("checking the experiment")
-        from dtrain.display.transfer import describe_transfer
-        from dtrain.studies.transfer_source import Request, load_task
-        from dtrain.trials.request import RunOptions
-        from dtrain.workflows.transfer import transfer
 
-        experiment, warnings = load_task(config, overrides, data_dir)
-        request = Request(base, seeds, controls, warnings)
-        stem = "transfer" if config is None else stem_of(config)
-        report = transfer(experiment, request, RunOptions(runs_dir, name, stem, device, data_dir), observer)
-    publish(report, describe_transfer, as_json=as_json)
-    if report.diverged:
+def _end(result: Any) -> None:
+    if getattr(result, "diverged", 0):
         raise typer.Exit(PartialFailure.exit_code)

@@ -6,26 +6,20 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from dtrain.ground.errors import DtrainError
 from dtrain.ground.printable import printable
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 CLAUSE_INDENT = "  "
 """Before each line of a sentence but the first."""
-
-Result = TypeVar("Result", bound="DataclassInstance")
 
 WIDTH_OF_PIPES = 120
 """Columns where nobody says how many there are, so that tables keep all of theirs."""
@@ -117,19 +111,9 @@ def literal(text: object) -> str:
     return "\n".join(map(printable, str(text).split("\n")))
 
 
-def publish(result: Result, describe: Callable[[Result], Iterable[RenderableType]], *, as_json: bool) -> None:
-    """Prints a result on stdout: for people, or as exactly one JSON document.
-
-    Args:
-        result: A frozen result of a workflow.
-        describe: Makes it readable, part by part.
-        as_json: Whether a program reads it.
-    """
-    if as_json:
-        print(json.dumps(asdict(result), default=_to_plain, indent=2, allow_nan=False), flush=True)
-        return
-    console = stdout()
-    for part in describe(result):
+def print_parts(console: Console, parts: Iterable[RenderableType]) -> None:
+    """Prints what there is to say, part by part."""
+    for part in parts:
         # a path that is cut into lines cannot be copied
         console.print(part, soft_wrap=isinstance(part, str), crop=False)
 
@@ -170,11 +154,3 @@ def publish_warnings(warnings: Iterable[str]) -> None:
     console = stderr()
     for one in warnings:
         console.print(warning(one), crop=False)
-
-
-def _to_plain(value: object) -> object:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"got {type(value).__name__}; expected something that JSON knows")

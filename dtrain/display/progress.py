@@ -20,6 +20,7 @@ from rich.text import Text
 from dtrain.display.console import literal, stderr, terminal, warning
 from dtrain.display.tables import EpochTable, duration, number, percent
 from dtrain.ground.printable import printable
+from dtrain.trials.observer import RunObserver
 
 if TYPE_CHECKING:
     from dtrain.engine.state import EpochMetrics
@@ -29,7 +30,7 @@ LINES_AROUND_TABLE = 9
 """Headings, sparklines, progress and the prompt, which must fit on the terminal beside the epochs."""
 
 
-class QuietProgress:
+class QuietProgress(RunObserver):
     """Shows nothing but warnings, and knows where the run folder is.
 
     Args:
@@ -48,12 +49,6 @@ class QuietProgress:
     def finish(self) -> None:
         """Shows nothing."""
 
-    def on_phase(self, text: str) -> None:
-        """Shows nothing."""
-
-    def on_download(self, label: str, done: int, total: int | None) -> None:
-        """Shows nothing."""
-
     def on_warning(self, text: str) -> None:
         """Shows the warning."""
         self.console.print(warning(text), crop=False)
@@ -62,12 +57,6 @@ class QuietProgress:
         """Takes note of the folder."""
         self.folder, self.seed, self.epochs = folder, seed, epochs
         self.seeds_begun += 1
-
-    def on_progress(self, step: int, total_steps: int) -> None:
-        """Shows nothing."""
-
-    def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
-        """Shows nothing."""
 
     def _title(self) -> str:
         of_seeds = f" ({self.seeds_begun} of {self.seeds})" if self.seeds > 1 else ""

@@ -110,6 +110,10 @@ class PartialFailure(DtrainError):
     name = "partial"
 
 
+class DtrainWarning(UserWarning):
+    """What a user of the Python functions should know; the command line prints it."""
+
+
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """Returns ``; did you mean 'x'?`` for the nearest known name, or an empty string."""
     near = nearest(received, known)

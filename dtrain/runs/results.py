@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from dtrain.experiment.config.placing import Advice
 from dtrain.ground.errors import RunConflictError
+from dtrain.ground.result import Result
 from dtrain.runs.folder import RunFolder
 from dtrain.statistics.intervals import Interval, accuracy_interval
-
-if TYPE_CHECKING:
-    pass
 
 ARM = "transfer arm"
 """Under which name people read the arm of a `Reuse`."""
@@ -54,8 +52,8 @@ class SplitResult:
     images: int
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(Result, brief="folder seed best_epoch validation.accuracy test.accuracy", tables="curves"):
     """One finished training.
 
     Args:
@@ -92,9 +90,14 @@ class RunResult:
     monitor: Literal["val_loss", "val_accuracy", ""] = ""
     departures: tuple[str, ...] = ()
 
+    @property
+    def curves(self) -> tuple[dict[str, Any], ...]:
+        """What was measured in each epoch, read from the run folder."""
+        return tuple({"seed": self.seed, **epoch} for epoch in RunFolder(self.folder).read_metrics())
 
-@dataclass(frozen=True)
-class SeedsResult:
+
+@dataclass(frozen=True, repr=False)
+class SeedsResult(Result, brief="folder validation_accuracy test_accuracy diverged", tables="runs curves"):
     """The same experiment trained with several seeds.
 
     Args:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from dtrain.experiment.transfer import Arm, Stage
 from dtrain.ground.errors import RunConflictError
 from dtrain.ground.reading import read_json
+from dtrain.ground.result import Result
 from dtrain.runs.folder import TRANSFER, RunFolder, list_runs
 from dtrain.runs.ownership import STATES_IN_WORDS, current_status
 from dtrain.statistics.intervals import Interval, accuracy_interval
@@ -64,8 +65,8 @@ class ArmReport:
         return len(self.accuracies) - len(self.measured)
 
 
-@dataclass(frozen=True)
-class TransferReport:
+@dataclass(frozen=True, repr=False)
+class TransferReport(Result, brief="folder verdict", tables="arms contrasts"):
     """What an experiment with a base says.
 
     Args:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dtrain.data.prepare import Data, prepare
 from dtrain.data.sources import load_images, locate
 from dtrain.engine import backend
+from dtrain.experiment.config.loading import Source as Written
 from dtrain.experiment.config.loading import load_experiment, parse_experiment
 from dtrain.experiment.fit.findings import check_data
 from dtrain.experiment.fit.rule import Facts
@@ -83,13 +84,11 @@ class Source:
     warnings: tuple[str, ...]
 
 
-def load_task(
-    config: Path | None, overrides: Sequence[str], data_dir: Path | None
-) -> tuple[Experiment, tuple[str, ...]]:
+def load_task(config: Written, overrides: Sequence[str], data_dir: Path | None) -> tuple[Experiment, tuple[str, ...]]:
     """Returns the experiment of a file, or task B where none is given, and what the user should know of it.
 
     Args:
-        config: The file; None for task B, on the bundled sample where the full data set is nowhere.
+        config: The file, or what stands for one; None for task B, on the bundled sample where the full data is nowhere.
         overrides: ``key.path=value``.
         data_dir: Folder to look for full data sets in first.
 

@@ -1,16 +1,21 @@
-"""Whoever shows how a run goes on."""
+"""Whoever is told how a run goes on."""
 
 from __future__ import annotations
 
+import sys
+import traceback
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from dtrain.ground.errors import DtrainWarning
 
 if TYPE_CHECKING:
     from dtrain.engine.state import EpochMetrics
 
 
-class RunObserver(Protocol):
-    """Whoever shows how a run goes on."""
+class RunObserver:
+    """Whoever is told how a run goes on: a subclass shows what it likes; this one only warns, as Python does."""
 
     def on_phase(self, text: str) -> None:
         """Called when something starts that takes a while, such as ``starting TensorFlow``."""
@@ -20,6 +25,10 @@ class RunObserver(Protocol):
 
     def on_warning(self, text: str) -> None:
         """Called with what the user should know."""
+        # blamed on whoever called dtrain, so that each cell of a notebook is told again
+        modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_stack(sys._getframe())]
+        ours = next((depth for depth, one in enumerate(modules) if one.partition(".")[0] != "dtrain"), 0)
+        warnings.warn(text, DtrainWarning, stacklevel=ours + 1)
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
         """Called when a seed's training begins."""

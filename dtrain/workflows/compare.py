@@ -16,6 +16,7 @@ from dtrain.experiment.config.differences import Settings, differing_settings
 from dtrain.ground.errors import RunConflictError, UsageError
 from dtrain.ground.files import check_new, write
 from dtrain.ground.printable import printable
+from dtrain.ground.result import Result
 from dtrain.runs.results import ARM, SHOWN_DIGITS, Reuse, SplitResult
 from dtrain.statistics.intervals import Interval, accuracy_interval
 from dtrain.statistics.policy import Policy, Verdict
@@ -73,8 +74,8 @@ class Standing:
     departs: bool
 
 
-@dataclass(frozen=True)
-class CompareReport:
+@dataclass(frozen=True, repr=False)
+class CompareReport(Result, brief="verdicts", tables="standings pairs"):
     """Several experiments compared.
 
     Args:
@@ -98,6 +99,11 @@ class CompareReport:
     advised_seeds: int | None
     csv: Path | None
     plot: Path | None
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What each pair says, in words."""
+        return tuple(pair.words for pair in self.pairs)
 
 
 def compare(

@@ -11,10 +11,12 @@ import numpy as np
 from dtrain.data.images import visible
 from dtrain.data.prepare import Data, Split
 from dtrain.engine import backend
+from dtrain.ground.result import Result
 from dtrain.runs.folder import CONFUSION, MISTAKES, RunFolder
 from dtrain.runs.results import SplitResult
 from dtrain.statistics.intervals import Interval, wilson_interval
 from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
 from dtrain.trials.trained_run import TrainedRun, find_trained_run
 from dtrain.trials.workshop import split_result
 
@@ -67,8 +69,8 @@ class Mistake:
         return f"{percent}%" if percent < 100 else ">99%"
 
 
-@dataclass(frozen=True)
-class EvaluationReport:
+@dataclass(frozen=True, repr=False)
+class EvaluationReport(Result, brief="run split overall.accuracy", tables="classes mistakes"):
     """A model on one split of its data.
 
     Args:
@@ -92,31 +94,18 @@ class EvaluationReport:
     mistakes: tuple[Mistake, ...]
 
 
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """What to evaluate on.
-
-    Args:
-        split: Which part of the data.
-        device: ``auto``, ``cpu`` or ``gpu:N``.
-        data_dir: Folder to look for full data sets in first.
-    """
-
-    split: Literal["test", "validation"] = "test"
-    device: str = "auto"
-    data_dir: Path | None = None
-
-
-def evaluate(runs_dir: Path, run: str | None, options: EvaluationOptions, observer: RunObserver) -> EvaluationReport:
+def evaluate(
+    run: str | None, split: Literal["test", "validation"], options: RunOptions, observer: RunObserver
+) -> EvaluationReport:
     """Evaluates the model of a run and writes pictures and report into a folder of their own beside it.
 
     The model is built from the run's config; of the model file only the arrays are read, so that a run folder may
     come from a stranger.
 
     Args:
-        runs_dir: Folder of all run folders.
         run: Name or path of the run; None for the latest. Of several seeds the first is taken.
-        options: What to evaluate on.
+        split: Which images.
+        options: Folder of all runs, device and data folder.
         observer: Shown how it goes on.
 
     Raises:
@@ -124,15 +113,15 @@ def evaluate(runs_dir: Path, run: str | None, options: EvaluationOptions, observ
         DtrainError: There is no such run, its data is missing or another, or the machine does not allow it.
     """
     backend.check_device(options.device)
-    trained = find_trained_run(runs_dir, run, observer)
+    trained = find_trained_run(options.runs_dir, run, observer)
     data = trained.read_data(options.data_dir, observer)
     observer.on_phase("starting TensorFlow")
     backend.start(options.device)
-    split = data.test if options.split == "test" else data.validation
-    evaluation = _predict(trained, data, split)
-    report = _report(trained.folder, options.split, data.class_names, evaluation)
+    images = data.test if split == "test" else data.validation
+    evaluation = _predict(trained, data, images)
+    report = _report(trained.folder, split, data.class_names, evaluation)
     observer.on_phase("drawing")
-    _write(report, split, data.class_names)
+    _write(report, images, data.class_names)
     return report
 
 

@@ -19,7 +19,8 @@ from dtrain.experiment.draft import LARGEST_SEED
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.schedules import Constant
 from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
-from dtrain.ground.files import check_new, replace_file, writing
+from dtrain.ground.files import check_new, replace_file, write, writing
+from dtrain.ground.result import Result
 from dtrain.rates.grid import SHARE, compare_rates, rate_grid, suggest_best
 from dtrain.rates.rules import RULE_NAMES, FloatArray, pool_size
 from dtrain.rates.search_range import RateRange
@@ -41,8 +42,8 @@ VERIFIED_STEPS = 500
 """About so many steps show whether a rate is worth anything."""
 
 
-@dataclass(frozen=True)
-class RateReport:
+@dataclass(frozen=True, repr=False)
+class RateReport(Result, brief="folder suggestion reason", tables="rates trials"):
     """What a search found.
 
     Args:
@@ -291,8 +292,7 @@ def _to_plain(curve: Curve) -> dict[str, object]:
 
 
 def _write_report(folder: RunFolder, content: dict[str, object]) -> None:
-    with replace_file(folder.path / RATES) as temporary:
-        temporary.write_bytes(_to_json(content))
+    write(folder.path / RATES, _to_json(content))
 
 
 def _to_json(content: dict[str, object]) -> bytes:

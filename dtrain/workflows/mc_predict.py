@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dtrain.data.images import visible
 from dtrain.ground.files import replace_file, to_json, write, write_arrays
+from dtrain.ground.result import Result
 from dtrain.monte_carlo.source import Request, Source, find_source
 from dtrain.runs.catalogue import check_run, create_run
 from dtrain.runs.folder import MC_PREDICT, PREDICTIONS, RunFolder
@@ -89,8 +90,8 @@ class Means:
     disagreement: float
 
 
-@dataclass(frozen=True)
-class McReport:
+@dataclass(frozen=True, repr=False)
+class McReport(Result, brief="folder samples verdict", tables="kept settling certain uncertain"):
     """What the passes say.
 
     Args:
@@ -202,7 +203,6 @@ def _report(
 ) -> McReport:
     order = np.argsort(uncertainty.predictive_entropy, kind="stable").tolist()
     shown = None if request.index is None else _shown(model, source, request, uncertainty)
-    measured = _measured(uncertainty, source.labels)
     return McReport(
         folder=folder.path,
         model=source.name,
@@ -213,7 +213,7 @@ def _report(
         seed=request.seed,
         class_names=source.class_names,
         means=_means(uncertainty),
-        **measured,
+        **_measured(uncertainty, source.labels),
         settling=settling,
         enough=enough_passes(settling),
         certain=tuple(_image(uncertainty, source, one) for one in order[:MOST_CERTAIN]),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dtrain.ground.errors import RunConflictError
+from dtrain.ground.result import Result
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import last_step
 from dtrain.runs.folder import METRICS, RunFolder
@@ -14,8 +15,8 @@ from dtrain.runs.ownership import Status, current_status
 from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
 
 
-@dataclass(frozen=True)
-class RunReport:
+@dataclass(frozen=True, repr=False)
+class RunReport(Result, brief="folder seed status.state", tables="curves"):
     """One run folder.
 
     Args:
@@ -40,9 +41,14 @@ class RunReport:
     pictures: tuple[Path, ...]
     saved_step: int | None
 
+    @property
+    def curves(self) -> tuple[dict[str, Any], ...]:
+        """What was measured in each epoch that has ended."""
+        return tuple({"seed": self.seed, **epoch} for epoch in self.metrics)
 
-@dataclass(frozen=True)
-class SeedsReport:
+
+@dataclass(frozen=True, repr=False)
+class SeedsReport(Result, brief="folder planned status.state", tables="curves"):
     """A folder of several seeds.
 
     Args:

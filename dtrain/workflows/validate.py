@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtrain.experiment.config.loading import dump_experiment, load_advised
+from dtrain.experiment.config.loading import Source, dump_experiment, load_advised, source_name
 from dtrain.experiment.config.placing import Advice
 from dtrain.experiment.fit.data import known_facts
 from dtrain.experiment.spec import Experiment
+from dtrain.ground.result import Result
 
 
-@dataclass(frozen=True)
-class ValidationReport:
+@dataclass(frozen=True, repr=False)
+class ValidationReport(Result, brief="source parameters steps_per_epoch", tables="advice"):
     """An experiment that is right.
 
     Args:
@@ -36,12 +37,12 @@ class ValidationReport:
     advice: tuple[Advice, ...]
 
 
-def validate(config: Path | None, overrides: Sequence[str] = (), *, strict: bool = False) -> ValidationReport:
+def validate(config: Source, overrides: Sequence[str] = (), *, strict: bool = False) -> ValidationReport:
     """Checks an experiment as `dtrain run` does before it starts.
 
     Args:
-        config: The experiment file; None for the default experiment.
-        overrides: ``key.path=value`` from the command line.
+        config: The experiment file, or what stands for one; None for the default experiment.
+        overrides: ``key.path=value``, put in the place of what it says.
         strict: Whether advice that is not followed is an error.
 
     Raises:
@@ -50,7 +51,7 @@ def validate(config: Path | None, overrides: Sequence[str] = (), *, strict: bool
     """
     experiment, advice = load_advised(config, overrides, strict=strict)
     parameters, steps = _sizes(experiment)
-    source = "the default experiment" if config is None else str(config)
+    source = str(config) if isinstance(config, Path) else f"the {source_name(config)}"
     resolved, notices = dump_experiment(experiment), experiment.notices()
     return ValidationReport(source, experiment, resolved, parameters, steps, notices, advice)
 

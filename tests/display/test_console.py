@@ -5,53 +5,12 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.text import Text
 
-from dtrain.display.console import Sentence, literal, publish, publish_failure, stderr, warning
-from dtrain.experiment.spec import Experiment
+from dtrain.display.console import Sentence, publish_failure, stderr, warning
 from dtrain.ground.errors import ConfigError, DataError, Problem
-
-
-@dataclass(frozen=True)
-class Report:
-    """A result with every type that results hold."""
-
-    folder: Path
-    experiment: Experiment
-    shares: tuple[float, ...]
-
-
-def describe(report: Report) -> Iterator[str | Text]:
-    yield literal(report.folder)
-    yield Text("words " * 30)
-
-
-def report_at(folder: str) -> Report:
-    return Report(Path(folder), Experiment.model_validate({"seed": 3}), (0.5, 0.25))
-
-
-def test_row_59_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    publish(report_at("runs/a"), describe, as_json=True)
-    document = json.loads(capsys.readouterr().out)
-    assert document["folder"] == "runs/a"
-    assert document["shares"] == [0.5, 0.25]
-    assert document["experiment"]["seed"] == 3
-
-
-def test_a_path_is_never_broken_and_text_is_fitted(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    publish(report_at("runs/" + "long" * 30), describe, as_json=False)
-    path, *text = capsys.readouterr().out.splitlines()
-    assert path == "runs/" + "long" * 30
-    assert max(map(len, text)) <= 40
 
 
 def test_row_105_markup_and_escapes_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,13 +67,6 @@ def test_a_failure_as_json(capsys: pytest.CaptureFixture[str]) -> None:
             "notes": ["the folder"],
         }
     }
-
-
-def test_an_encoding_that_lacks_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-    publish(report_at("runs/größe"), describe, as_json=False)
-    assert written.getvalue().startswith(b"runs/gr\\xf6\\xdfe\n")
 
 
 class ClosedPipe(io.StringIO):

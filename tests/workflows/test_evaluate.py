@@ -26,7 +26,7 @@ from dtrain.runs.contents import State
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import locked
 from dtrain.trials.request import RunOptions
-from dtrain.workflows.evaluate import EvaluationOptions, EvaluationReport, Mistake, evaluate
+from dtrain.workflows.evaluate import EvaluationReport, Mistake, evaluate
 from dtrain.workflows.run import run, run_seeds
 from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
 
@@ -54,7 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(trained: Path) -> EvaluationReport:
-    return evaluate(trained, "small", EvaluationOptions(), quiet())
+    return evaluate("small", "test", RunOptions(trained), quiet())
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def copied(trained: Path, tmp_path: Path) -> RunFolder:
 
 
 def evaluate_copy(folder: RunFolder) -> EvaluationReport:
-    return evaluate(folder.path.parent, None, EvaluationOptions(), quiet())
+    return evaluate(None, "test", RunOptions(folder.path.parent), quiet())
 
 
 def test_the_same_accuracy_and_loss_as_after_training(trained: Path, report: EvaluationReport) -> None:
@@ -110,7 +110,7 @@ def test_pictures_and_report_are_in_a_folder_of_their_own(trained: Path, report:
 
 
 def test_the_validation_images(trained: Path) -> None:
-    report = evaluate(trained, "small", EvaluationOptions(split="validation"), quiet())
+    report = evaluate("small", "validation", RunOptions(trained), quiet())
     assert report.images == 1000
     assert report.overall.accuracy == RunFolder(trained / "small").read_summary()["validation"]["accuracy"]
     assert report.folder.name == "evaluation-validation"
@@ -245,10 +245,10 @@ def test_other_images_than_those_of_the_training(copied: RunFolder) -> None:
 
 def test_of_several_seeds_the_first_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     several = run_seeds(load_experiment(None, SMALL), 2, RunOptions(tmp_path, name="several"), quiet())
-    assert evaluate(tmp_path, None, EvaluationOptions(), quiet()).run == several.runs[0].folder
+    assert evaluate(None, "test", RunOptions(tmp_path), quiet()).run == several.runs[0].folder
     assert "holds 2 seeds; this is seed-42" in capsys.readouterr().err
 
 
 def test_an_unknown_device_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected auto, cpu"):
-        evaluate(tmp_path, None, EvaluationOptions(device="tpu"), quiet())
+        evaluate(None, "test", RunOptions(tmp_path, device="tpu"), quiet())

@@ -17,13 +17,14 @@ from dtrain.ground.errors import ConfigError, DivergedError, RunConflictError, U
 from dtrain.runs.catalogue import create_run
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import RunResult, SeedsResult
+from dtrain.trials.observer import RunObserver
 from dtrain.trials.request import RunOptions
 from dtrain.trials.workshop import Session
 from dtrain.workflows.run import can_be_resumed, run, run_seeds
 
 
-class Listener:
-    """A RunObserver that keeps what it is told."""
+class Listener(RunObserver):
+    """Keeps what it is told."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -41,12 +42,6 @@ class Listener:
     def on_warning(self, text: str) -> None:
         """Keeps the warning."""
         self.warnings.append(text)
-
-    def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
-        """Ignores the start."""
-
-    def on_progress(self, step: int, total_steps: int) -> None:
-        """Ignores the step."""
 
     def on_epoch(self, metrics: Any, seconds: float | None) -> None:
         """Keeps the number of the epoch."""

@@ -1,4 +1,4 @@
-"""Turn the text of an experiment file and overrides from the command line into an Experiment, and back."""
+"""Turn an experiment file, or what stands for one, and overrides into an Experiment, and back."""
 
 from __future__ import annotations
 
@@ -21,30 +21,32 @@ from dtrain.ground.errors import ConfigError, Problem, did_you_mean
 from dtrain.ground.printable import clipped, printable, shown
 
 MAXIMUM_PROBLEMS = 50
+Source = Path | str | Experiment | None
+"""A file, the text of one, an experiment, or nothing, which is the default experiment."""
 SMALLEST_FILE = "every key is optional; the smallest file is `seed: 42`, and `dtrain init` writes a whole one"
 
 
-def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:
-    """Returns the experiment that a file describes.
+def load_experiment(source: Source, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment that a file, or what stands for one, describes.
 
     Args:
-        path: The file; None for the default experiment.
+        source: The file, its text, an experiment, or None for the default one.
         overrides: ``key.path=value``, put in the place of what the file says.
 
     Raises:
         ConfigError: The file cannot be read, or everything that is wrong with it and the overrides.
         UsageError: An override is not of the form ``KEY=VALUE``.
     """
-    return _experiment(_document(path, overrides))
+    return _experiment(_document(source, overrides))
 
 
 def load_advised(
-    path: Path | None, overrides: Sequence[str] = (), *, strict: bool = False
+    source: Source, overrides: Sequence[str] = (), *, strict: bool = False
 ) -> tuple[Experiment, tuple[Advice, ...]]:
-    """Returns the experiment that a file describes, and what the lesson advises against in it.
+    """Returns what `load_experiment` returns, and what the lesson advises against in it.
 
     Args:
-        path: The file; None for the default experiment.
+        source: The file, its text, an experiment, or None for the default one.
         overrides: ``key.path=value``, put in the place of what the file says.
         strict: Whether advice that is not followed is an error.
 
@@ -52,7 +54,7 @@ def load_advised(
         ConfigError: As `load_experiment` does; if `strict`, also all the advice.
         UsageError: An override is not of the form ``KEY=VALUE``.
     """
-    document = _document(path, overrides)
+    document = _document(source, overrides)
     experiment = _experiment(document)
     advice = tuple(advised(finding, document) for finding in findings("advice", experiment))
     if strict and advice:
@@ -81,19 +83,40 @@ def dump_experiment(experiment: Experiment) -> str:
     return "# A whole dtrain experiment, every default filled in.\n" + write_yaml(fields)
 
 
-def _document(path: Path | None, overrides: Sequence[str]) -> Document:
-    """Returns what the user wrote, in the file and on the command line."""
-    if path is None:
-        name = "default experiment"
-        return apply_overrides(Document({}, {(): Place(name, name)}), overrides)
-    source = printable(str(path))
-    content = read_file(path, source)
-    try:
-        document = _mapping(read_yaml(decode_yaml(content, source), source))
-    except ConfigError:
-        check_meant(path, content, source)
-        raise
+def source_name(source: Source) -> str:
+    """Returns what an experiment is called that was made of this."""
+    if isinstance(source, Path):
+        return printable(str(source))
+    return {type(None): "default experiment", str: "text"}.get(type(source), "experiment")
+
+
+def stem_of(source: Source, default: str = "default") -> str:
+    """Returns what a run is named after: a repeated run after the run that its file is from."""
+    if isinstance(source, Path):
+        return source.resolve().parent.name if source.name == "config.yaml" else source.stem
+    return default if source is None else source_name(source)
+
+
+def _document(source: Source, overrides: Sequence[str]) -> Document:
+    """Returns what the user wrote, in the file and in the overrides."""
+    name = source_name(source)
+    if source is None:
+        document = Document({}, {(): Place(name, name)})
+    elif isinstance(source, Path):
+        document = _read(source, name)
+    else:
+        text = dump_experiment(source) if isinstance(source, Experiment) else source
+        document = _mapping(read_yaml(text, name))
     return apply_overrides(document, overrides)
+
+
+def _read(path: Path, name: str) -> Document:
+    content = read_file(path, name)
+    try:
+        return _mapping(read_yaml(decode_yaml(content, name), name))
+    except ConfigError:
+        check_meant(path, content, name)
+        raise
 
 
 def _mapping(document: Document) -> Document:

@@ -1,10 +1,11 @@
-"""Apply ``key.path=value`` from the command line to what an experiment file says, before it is checked."""
+"""Apply ``key.path=value``, as the command line has it, to what an experiment file says, before it is checked."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from pydantic import BeforeValidator
 
@@ -21,7 +22,7 @@ _REPLACED = {"depth": ("hidden",), "width": ("hidden",), "hidden": ("depth", "wi
 
 @dataclass(frozen=True)
 class Override:
-    """One value that the command line puts in the place of the file's.
+    """One value that is put in the place of the file's.
 
     Args:
         label: What to call it in messages.
@@ -46,13 +47,23 @@ def parse_override(text: str) -> Override:
     empty = not value.strip() or value.lstrip().startswith("#")
     if not equals or empty or "" in path or len(path) > MAXIMUM_LEVELS:
         message = f"got {clipped(text)!r}; expected KEY=VALUE"
-        raise UsageError(message, where="command line", hint="such as optimizer.learning_rate=0.1")
-    label = f"command line: {printable(clipped(text))}"
+        raise UsageError(message, where="override", hint="such as optimizer.learning_rate=0.1")
+    label = f"override {printable(clipped(text))}"
     try:
         return Override(label, path, read_yaml(value, label))
     except ConfigError as error:
         problems = [Problem(one.message, label, one.hint) for one in error.problems]
         raise ConfigError(problems) from None
+
+
+def as_overrides(values: Mapping[str, object]) -> list[str]:
+    """Returns the overrides that spell these values: text as it is, anything else as JSON, which is YAML too."""
+
+    def plain(value: Any) -> object:
+        return value.tolist() if hasattr(value, "tolist") else str(value)
+
+    texts = {key: one if isinstance(one, str) else json.dumps(one, default=plain) for key, one in values.items()}
+    return [f"{key}={text}" for key, text in texts.items()]
 
 
 def apply_overrides(document: Document, texts: Sequence[str]) -> Document:

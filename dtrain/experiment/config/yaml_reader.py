@@ -25,7 +25,7 @@ class Place:
     """Where a value is written, and where its key is.
 
     Args:
-        value: ``exp.yaml:14:9`` of the value, or the override on the command line.
+        value: ``exp.yaml:14:9`` of the value, or the override.
         key: The same of its key.
         named: The path that this text names already, so that a message need not repeat it.
     """

@@ -15,7 +15,7 @@ from dtrain.ground.errors import ConfigError, UsageError
 from tests.experiment.config.generators import contents, overrides, plausible_texts
 
 FILE = Path("exp.yaml")
-PLACE = re.compile(r"exp\.yaml:\d+:\d+( .+)?|command line(: .+)?|default experiment( .+)?")
+PLACE = re.compile(r"exp\.yaml:\d+:\d+( .+)?|override(:| .+)?|default experiment( .+)?")
 CONTENTS = {
     "of any kind": contents(),
     "plausible": plausible_texts().map(str.encode),

@@ -115,7 +115,7 @@ def test_row_51_not_an_override(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_experiment("{}", "exp.yaml", [text])
     assert caught.value.exit_code == 2
-    assert str(caught.value) == f"command line: got {text!r}; expected KEY=VALUE"
+    assert str(caught.value) == f"override: got {text!r}; expected KEY=VALUE"
 
 
 def test_a_default_that_an_override_brings_along_is_called_one() -> None:
@@ -138,23 +138,23 @@ def test_a_default_that_an_override_brings_along_is_called_one() -> None:
 )
 def test_row_51_unknown_path(override: str, message: str) -> None:
     (problem,) = problems("{}", override)
-    assert problem.startswith(f"command line: {override}: ")
+    assert problem.startswith(f"override {override}: ")
     assert message in problem
 
 
 def test_row_52_wrong_type() -> None:
     assert problems("seed: 3", "training.epochs=many") == [
-        "command line: training.epochs=many: got 'many' (a string); expected an integer greater than 0"
+        "override training.epochs=many: got 'many' (a string); expected an integer greater than 0"
     ]
 
 
 def test_problems_of_file_and_command_line_are_reported_together() -> None:
     found = problems("seed: -1\nseed: -2", "training.epochs=[1", "network.9=3", "regularizer={kind: dropout, rate: 2}")
     assert [problem.split(": got")[0] for problem in found] == [
-        "command line: training.epochs=[1",
+        "override training.epochs=[1",
         "exp.yaml:2:1 seed",
-        "command line: network.9=3",
-        "command line: regularizer={kind: dropout, rate: 2} regularizer.rate",
+        "override network.9=3",
+        "override regularizer={kind: dropout, rate: 2} regularizer.rate",
         "exp.yaml:2:7 seed",
     ]
 
@@ -167,12 +167,12 @@ def test_a_value_left_of_the_file_is_blamed_on_the_file() -> None:
 def test_a_section_that_an_override_replaced_is_blamed_on_the_override() -> None:
     override = "optimizer={kind: adam, beta_1: 3}"
     (problem,) = problems("optimizer: {kind: adam, beta_1: 0.5}", override)
-    assert problem.startswith(f"command line: {override} optimizer.beta_1: got 3;")
+    assert problem.startswith(f"override {override} optimizer.beta_1: got 3;")
 
 
 def test_a_section_that_an_override_broke_is_blamed_on_the_override() -> None:
     (problem,) = problems("network: [300, 100]", "network.depth=20")
-    assert problem.startswith("command line: network.depth=20 network.width: is missing")
+    assert problem.startswith("override network.depth=20 network.width: is missing")
 
 
 def test_overrides_cannot_upset_a_terminal() -> None:

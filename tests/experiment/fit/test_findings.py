@@ -231,7 +231,7 @@ def test_row_15_a_contradiction_names_both_lines(tmp_path: Path) -> None:
 
 def test_what_is_not_written_is_called_the_default(tmp_path: Path) -> None:
     _, (advice,) = load_advised(None, ["training.early_stopping.patience=3"])
-    assert advice.where == "command line: training.early_stopping.patience=3"
+    assert advice.where == "override training.early_stopping.patience=3"
     assert "got 3 with the default schedule 'one_cycle' and the default training.epochs 20" in advice.message
     _, (advice, *_) = load_advised(None, ["regularizer=alpha_dropout"])
     assert "with the default activation 'elu'" in advice.message
