@@ -20,6 +20,7 @@ from dtrain.ground import errors
 from dtrain.ground.errors import DtrainError
 from dtrain.ground.signals import WATCHED
 from dtrain.reuse.architecture import LAYERS
+from dtrain.workflows.init import init
 from tests.command_line import OPTIONS, check, options_of
 from tests.pages import PAGES, ROOT, anchors, blocks, commands, links, section
 from tests.test_architecture import FROM_DOOR_TO_CELLAR
@@ -56,8 +57,9 @@ def test_every_command_is_one_that_would_be_accepted(
 
 def _write_what_it_would(parameters: Mapping[str, Any], name: str) -> None:
     """Later commands of the page read the experiments that it writes."""
-    new = parameters.get("write") or (parameters["file"] if name == "init" else None)
-    if new:
+    if name == "init":
+        init(parameters["file"], parameters["story"])
+    elif new := parameters.get("write"):
         new.write_text(template(new.name, "schema.json"))
 
 

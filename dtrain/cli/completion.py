@@ -29,6 +29,13 @@ def complete_family(incomplete: str) -> list[str]:
     return _beginning(incomplete, families())
 
 
+def complete_story(incomplete: str) -> list[str]:
+    """Returns the names of the stories that come with dtrain."""
+    from dtrain.experiment.config.stories import stories
+
+    return _beginning(incomplete, stories())
+
+
 def complete_configuration(ctx: Invocation, incomplete: str) -> list[str]:
     """Returns experiment files, keys and values for the next argument of a command that takes CONFIG and KEY=VALUE.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from dtrain.cli.arguments import Configuration, DataDir, Json, Quiet, Strict, split_configuration
-from dtrain.cli.completion import complete_family
+from dtrain.cli.completion import complete_family, complete_story
 from dtrain.ground.errors import UsageError
 
 commands = typer.Typer()
@@ -28,14 +28,19 @@ def validate_command(configuration: Configuration = None, strict: Strict = False
 
 @commands.command("init")
 def init_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to make.")] = Path("experiment.yaml"),
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The file to make; else experiment.yaml, or the story's name.")
+    ] = None,
+    story: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Write this story.", autocompletion=complete_story)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the default experiment, every key explained, and a schema for editors; overwrite nothing."""
+    """Write the default experiment, every key explained, or a story of the lesson; overwrite nothing."""
     from dtrain.display.description import publish
     from dtrain.workflows.init import init
 
-    publish(init(file), as_json=as_json)
+    publish(init(file, story), as_json=as_json)
 
 
 @commands.command("schema")

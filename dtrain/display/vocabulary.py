@@ -95,5 +95,4 @@ def describe_beginning(beginning: Beginning) -> Iterator[RenderableType]:
             "notice",
             "yellow",
         )
-    command = f"dtrain run {literal(shlex.quote(str(beginning.experiment)))}"
-    yield Sentence(f"{command}  # train it as it is, or change it first", "next")
+    yield Sentence(f"{literal(beginning.command)}  # train it as it is, or change it first", "next")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from dtrain.experiment.config.editor_schema import editor_schema
 from dtrain.experiment.config.files import SUFFIXES
-from dtrain.experiment.config.template import template
+from dtrain.experiment.config.stories import story
+from dtrain.experiment.config.template import MODELINE, template
 from dtrain.ground.errors import UsageError
 from dtrain.ground.files import check_new
 
@@ -22,23 +24,28 @@ class Beginning:
     Args:
         experiment: The experiment file.
         schema: The schema for editors, beside it.
+        command: What trains it.
         outdated: Whether a schema of another version of dtrain was there, and was left alone.
     """
 
     experiment: Path
     schema: Path
+    command: str
     outdated: bool
 
 
-def init(path: Path) -> Beginning:
-    """Writes the default experiment, with comments, and the schema for editors beside it; overwrites nothing.
+def init(path: Path | None = None, name: str | None = None) -> Beginning:
+    """Writes the default experiment or a story, and the schema for editors beside it; overwrites nothing.
 
     Args:
-        path: The experiment file to make.
+        path: The experiment file to make; None for one of the story's name, or ``experiment.yaml``.
+        name: The story; None for the default experiment, with a comment at each key.
 
     Raises:
-        UsageError: The file exists, its folder does not, or its name is not that of a YAML file.
+        UsageError: There is no such story; the file exists, its folder does not, or its name is not one of YAML.
     """
+    path = path or Path(f"{name or 'experiment'}{SUFFIXES[0]}")
+    text = f"{MODELINE}{SCHEMA}\n{story(name, path.name)}" if name else template(path.name, SCHEMA)
     if path.suffix not in SUFFIXES:
         message = f"expected a name that ends in {' or '.join(SUFFIXES)}"
         raise UsageError(message, where=str(path), hint=f"such as {path.name}{SUFFIXES[0]}")
@@ -46,8 +53,10 @@ def init(path: Path) -> Beginning:
     schema = path.with_name(SCHEMA)
     if not schema.exists():
         _write_new(schema, schema_text())
-    _write_new(path, template(path.name, SCHEMA))
-    return Beginning(path, schema, outdated=schema.read_text(encoding="utf-8", errors="replace") != schema_text())
+    _write_new(path, text)
+    outdated = schema.read_text(encoding="utf-8", errors="replace") != schema_text()
+    command = text.split("\n")[1].removeprefix("# ").replace(path.name, shlex.quote(str(path)), 1)
+    return Beginning(path, schema, command, outdated)
 
 
 def schema_text() -> str:

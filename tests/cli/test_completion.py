@@ -41,6 +41,7 @@ def offered(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture) 
         (["data", "f"], ["fetch"]),
         (["techniques", "opt"], ["optimizer"]),
         (["techniques", ""], list(families())),
+        (["init", "--story", "transfer_t"], ["transfer_task_b"]),
         (["run", "mi"], ["mine.yaml"]),
         (["run", "configs/"], ["configs/quick.yaml"]),
         (["run", "optimizer.lea"], ["optimizer.learning_rate=", "optimizer.learning_rate_power="]),

@@ -29,7 +29,7 @@ def test_every_result_has_a_description() -> None:
 
 
 def begun(folder: str) -> Beginning:
-    return Beginning(Path(folder, "a.yaml"), Path("schema.json"), outdated=False)
+    return Beginning(Path(folder, "a.yaml"), Path("schema.json"), "dtrain run " + "words " * 30, outdated=False)
 
 
 def test_row_59_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:

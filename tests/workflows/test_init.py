@@ -9,6 +9,7 @@ import pytest
 
 from dtrain.experiment.config.editor_schema import editor_schema
 from dtrain.experiment.config.loading import load_experiment
+from dtrain.experiment.config.stories import stories
 from dtrain.ground.errors import UsageError
 from dtrain.workflows.init import SCHEMA, init, schema_text
 
@@ -20,6 +21,20 @@ def test_both_files_are_written_beside_each_other(tmp_path: Path) -> None:
     assert beginning.schema == tmp_path / SCHEMA
     assert json.loads(beginning.schema.read_text()) == editor_schema() == json.loads(schema_text())
     assert not beginning.outdated
+
+
+def test_a_story_is_written_with_the_schema_and_its_command(tmp_path: Path) -> None:
+    beginning = init(tmp_path / "mine.yaml", "transfer_conv_b")
+    assert load_experiment(beginning.experiment) == load_experiment(stories()["transfer_conv_b"])
+    assert beginning.experiment.read_text().startswith(f"# yaml-language-server: $schema={SCHEMA}\n# dtrain transfer ")
+    assert beginning.command == f"dtrain transfer {tmp_path}/mine.yaml --base runs/transfer_conv_a-1"
+    assert beginning.schema.exists()
+
+
+def test_a_file_without_a_name_gets_that_of_the_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert init().experiment == Path("experiment.yaml")
+    assert init(name="one_cycle").experiment == Path("one_cycle.yaml")
 
 
 def test_a_second_file_shares_the_schema(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from dtrain.experiment.config.schema import Schema, experiment_schema, families,
 from dtrain.experiment.config.yaml_writer import write_line
 from dtrain.experiment.spec import Experiment
 
+MODELINE = "# yaml-language-server: $schema="
+"""Tells editors of the schema of a file whose first line it is."""
 WIDTH = 118
 COLUMN = 34
 """Where comments begin behind short lines."""
@@ -25,7 +27,7 @@ def template(name: str, schema_name: str) -> str:
     """
     blocks = [
         [
-            f"# yaml-language-server: $schema={schema_name}",
+            MODELINE + schema_name,
             f"# dtrain run {name}",
             "# The default experiment. Every key is optional. `dtrain techniques` explains the kinds and their fields,",
             f"# `dtrain validate {name}` checks the file.",
