@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtrain.ground.errors import DataError
+from dtrain.ground.reading import DAMAGE
 
 MAX_ITEMS = 10_000_000
 MAX_BYTES = 4 * 2**30
@@ -22,16 +20,7 @@ MAX_BYTES = 4 * 2**30
 DEFLATE_RATIO = 1032
 CHUNK_BYTES = 1 << 20
 
-# The last three are what zipfile lets out for a damaged directory.
-_DAMAGE = (
-    EOFError,
-    zlib.error,
-    gzip.BadGzipFile,
-    zipfile.BadZipFile,
-    NotImplementedError,
-    UnicodeDecodeError,
-    struct.error,
-)
+_DAMAGE = (*DAMAGE, gzip.BadGzipFile)
 
 
 class Readable(Protocol):
@@ -91,7 +80,8 @@ def damage_reported(where: str, state: str = "") -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise DataError(f"damaged or incomplete{state}: {error}", where=where, hint=hint) from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"damaged or incomplete{state}: {reason}", where=where, hint=hint) from error
     except OSError as error:
         raise UnreadableError(f"cannot be read{state}: {error.strerror or error}", where=where) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tokenize
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -47,10 +47,16 @@ def read_npz(
         if stored.read(2) != b"PK":
             raise DataError("not an .npz file: it does not begin as a zip archive does", where=str(path))
         with zipfile.ZipFile(stored) as archive:
-            found = [name.removesuffix(".npy") for name in archive.namelist()]
-            _check_keys(path, found, list(keys.values()))
-            there = {part: key for part, key in optional.items() if key in found}
-            return {part: _read_member(path, archive, key) for part, key in {**keys, **there}.items()}
+            members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
+            _check_keys(path, list(members), list(keys.values()))
+            there = {part: key for part, key in optional.items() if key in members}
+            return {part: _read_member(path, archive, key, members[key]) for part, key in {**keys, **there}.items()}
+
+
+def unused_keys(path: Path, used: Iterable[str]) -> list[str]:
+    """Returns what else is in an .npz file that was read."""
+    with damage_reported(str(path)), zipfile.ZipFile(path) as archive:
+        return sorted({name.removesuffix(".npy") for name in archive.namelist()} - set(used))
 
 
 def _check_keys(path: Path, found: list[str], keys: list[str]) -> None:
@@ -63,9 +69,8 @@ def _check_keys(path: Path, found: list[str], keys: list[str]) -> None:
         )
 
 
-def _read_member(path: Path, archive: zipfile.ZipFile, key: str) -> Array:
+def _read_member(path: Path, archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> Array:
     where = f"{path} {key}"
-    member = archive.getinfo(f"{key}.npy")
     # Other methods have no such bound on how far they expand, and NumPy writes neither them nor passwords.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
         raise DataError("compressed in a way that NumPy does not use, or encrypted", where=where)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from dtrain.data.foreign import check_kind, next_step, what_is_in
 from dtrain.data.idx import IDX_NAMES, find_idx_files, read_idx
-from dtrain.data.images import Array, ImageSet
-from dtrain.data.npz import NPZ_KEYS, read_npz
+from dtrain.data.images import Array, ImageSet, brightest
+from dtrain.data.npz import NPZ_KEYS, read_npz, unused_keys
 from dtrain.ground.errors import DataError
 
+VALIDATION_KEYS = {"validation_images": "x_val", "validation_labels": "y_val"}
 _CHUNK_IMAGES = 1024
 
 
@@ -37,21 +41,31 @@ def load_own(path: Path) -> ImageSet:
     Raises:
         DataError: The files are missing, damaged, or do not make a data set.
     """
-    if path.is_dir():
+    unused: list[str] = []
+    if os.path.isdir(path):
         arrays, names = _read_folder(path)
     else:
-        arrays = read_npz(path)
-        names = {part: f"{path} {key}" for part, key in NPZ_KEYS.items()}
-    train, test = (
-        _Half(
-            arrays[f"{half}_images"],
-            arrays[f"{half}_labels"],
-            names[f"{half}_images"],
-            names[f"{half}_labels"],
+        check_kind(path)
+        arrays = read_npz(path, optional=VALIDATION_KEYS)
+        names = {part: f"{path} {key}" for part, key in (NPZ_KEYS | VALIDATION_KEYS).items()}
+        if len(arrays) == len(NPZ_KEYS) + 1:
+            lone = next(key for part, key in VALIDATION_KEYS.items() if part in arrays)
+            raise DataError(f"holds {lone} alone; expected x_val and y_val, or neither", where=str(path))
+        unused = unused_keys(path, (NPZ_KEYS | VALIDATION_KEYS).values())
+    notes = (f"{path.name} also holds {', '.join(unused)}, which nothing uses",) if unused else ()
+    halves = {
+        half: _with_plain_types(
+            _Half(
+                arrays[f"{half}_images"],
+                arrays[f"{half}_labels"],
+                names[f"{half}_images"],
+                names[f"{half}_labels"],
+            )
         )
-        for half in ("train", "test")
-    )
-    return _checked(path.name, train, test)
+        for half in ("train", "test", "validation")
+        if f"{half}_images" in arrays
+    }
+    return _checked(path.name, halves, notes)
 
 
 def load_some(path: Path) -> tuple[Array, Array | None]:
@@ -84,40 +98,51 @@ def _read_folder(folder: Path) -> tuple[dict[str, Array], dict[str, str]]:
     missing = [name for part, name in IDX_NAMES.items() if part not in files]
     if missing:
         raise DataError(
-            f"lacks {', '.join(missing)}; expected four IDX files, raw or .gz",
+            f"lacks {', '.join(missing)}; expected four IDX files, raw or .gz; found {what_is_in(folder)}",
             where=str(folder),
-            hint="name the files as MNIST's are, or save all four arrays as one .npz",
+            hint=next_step(folder, list(IDX_NAMES.values())),
         )
     arrays = {part: read_idx(path).array for part, path in files.items()}
     return arrays, {part: str(path) for part, path in files.items()}
 
 
-def _checked(name: str, train: _Half, test: _Half) -> ImageSet:
-    train, test = _with_plain_types(train), _with_plain_types(test)
-    _check_counts(train, test)
-    if train.images.shape[1:] != test.images.shape[1:]:
-        raise DataError(
-            f"got test images of shape {test.images.shape[1:]}; expected {train.images.shape[1:]}, "
-            "the shape of the training images",
-            where=test.images_from,
-        )
-    if train.images.dtype != test.images.dtype:
-        raise DataError(
-            f"got {test.images.dtype} test images; expected {train.images.dtype}, as the training images are",
-            where=test.images_from,
-            hint="save both in one type and one range of values",
-        )
-    for half in (train, test):
+def _checked(name: str, halves: Mapping[str, _Half], notes: tuple[str, ...]) -> ImageSet:
+    train, *others = halves.values()
+    _check_counts(train, halves["test"])
+    for half in others:
+        _check_alike(train, half)
+    for half in halves.values():
+        _check_count(half)
         _check_finite(half)
-    classes = _check_labels(train, test)
+    classes = _check_labels(list(halves.values()))
+    if train.images.dtype == np.uint8 and brightest(train.images) < 255:
+        most = brightest(train.images)
+        notes = (*notes, f"the images are bytes of 0 to {most}; {most}, and not 255, is taken for the brightest")
+    labels = {half: one.labels.astype(np.int32) for half, one in halves.items()}
     return ImageSet(
         name=name,
         train_images=train.images,
-        train_labels=train.labels.astype(np.int32),
-        test_images=test.images,
-        test_labels=test.labels.astype(np.int32),
+        train_labels=labels["train"],
+        test_images=halves["test"].images,
+        test_labels=labels["test"],
         class_names=tuple(str(label) for label in range(classes)),
+        validation=(halves["validation"].images, labels["validation"]) if "validation" in halves else None,
+        notes=notes,
     )
+
+
+def _check_alike(train: _Half, other: _Half) -> None:
+    shape, expected = other.images.shape[1:], train.images.shape[1:]
+    kind = other.images_from.rpartition(" x_")[2] if " x_" in other.images_from else "test"
+    if shape != expected:
+        message = f"got {kind} images of shape {shape}; expected {expected}, the shape of the training images"
+        raise DataError(message, where=other.images_from)
+    if other.images.dtype != train.images.dtype:
+        raise DataError(
+            f"got {other.images.dtype} {kind} images; expected {train.images.dtype}, as the training images are",
+            where=other.images_from,
+            hint="save both in one type and one range of values",
+        )
 
 
 def _with_plain_types(half: _Half) -> _Half:
@@ -142,6 +167,8 @@ def _plain_images(where: str, images: Array) -> Array:
         raise DataError(f"got images of shape {shape}; {first}expected {expected}", where=where)
     if images.dtype == np.uint8:
         return images
+    if images.dtype == np.bool_:
+        return images * np.uint8(255)
     if images.dtype.kind != "f":
         raise DataError(
             f"got images of type {images.dtype}; expected uint8 or floating point",
@@ -195,10 +222,11 @@ def _check_finite(half: _Half) -> None:
         )
 
 
-def _check_labels(train: _Half, test: _Half) -> int:
+def _check_labels(halves: Sequence[_Half]) -> int:
     """Returns the number of classes: as many as the training labels hold different values."""
+    train = halves[0]
     classes = len(np.unique(train.labels))
-    for half in (train, test):
+    for half in halves:
         wrong = np.flatnonzero((half.labels < 0) | (half.labels >= classes))
         if len(wrong):
             first = int(wrong[0])

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +106,7 @@ def read_place(known: KnownSet, place: Place) -> ImageSet:
     Raises:
         DataError: A file is damaged or its content is not the official one.
     """
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for file, path in place.files.items():
         for part, array, sha256 in _contents(file, path):
             verify(known, part, sha256, str(path))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dtrain.data.checks import check_parts
 from dtrain.data.images import Array, ImageSet, Labels
 from dtrain.data.scaling import Scaling as Scaling
 from dtrain.data.scaling import fit_scaling
@@ -68,8 +69,7 @@ def prepare(dataset: Dataset, images: ImageSet) -> Data:
         ConfigError: The images do not allow what the experiment asks for.
         DataError: The training pixels all have one value.
     """
-    _, validation_size = split_sizes(dataset, len(images.train_labels))
-    train, validation = _split(dataset, images, validation_size)
+    train, validation, notes = _train_and_validation(dataset, images)
     test = Split(images.test_images, images.test_labels)
     class_names = images.class_names
     if dataset.classes is not None:
@@ -87,7 +87,7 @@ def prepare(dataset: Dataset, images: ImageSet) -> Data:
         class_names=class_names,
         image_shape=train.images.shape[1:],
         digest=images.digest,
-        warnings=_missing_classes(class_names, {"train": train, "validation": validation, "test": test}),
+        warnings=(*notes, *_warnings(class_names, train, validation, test)),
     )
 
 
@@ -122,6 +122,20 @@ def split_sizes(dataset: Dataset, available: int) -> tuple[int, int]:
     if dataset.train_limit is not None and dataset.train_limit > train:
         raise _limit_error(dataset.train_limit, train, f"{available:,} less {validation:,} for validation")
     return (train if dataset.train_limit is None else dataset.train_limit), validation
+
+
+def _train_and_validation(dataset: Dataset, images: ImageSet) -> tuple[Split, Split, tuple[str, ...]]:
+    if images.validation and dataset.validation is None:
+        return Split(images.train_images, images.train_labels), Split(*images.validation), images.notes
+    _, size = split_sizes(dataset, len(images.train_labels))
+    unused = "x_val and y_val are not used, because dataset.validation asks for training images"
+    return *_split(dataset, images, size), (*images.notes, *([unused] if images.validation else []))
+
+
+def _warnings(class_names: tuple[str, ...], train: Split, validation: Split, test: Split) -> tuple[str, ...]:
+    parts = {"train": train, "validation": validation, "test": test}
+    others = {name: (one.images, one.labels) for name, one in parts.items() if name != "train"}
+    return (*_missing_classes(class_names, parts), *check_parts((train.images, train.labels), others))
 
 
 def _split(dataset: Dataset, images: ImageSet, size: int) -> tuple[Split, Split]:

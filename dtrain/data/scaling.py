@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from dtrain.data.images import Array
+from dtrain.data.images import Array, brightest
 from dtrain.ground.errors import DataError
 
 Floats = npt.NDArray[np.float32]
@@ -73,7 +73,7 @@ def fit_scaling(kind: Literal["unit", "standardize", "none"], train_images: Arra
     if kind == "standardize":
         return _standardizing(train_images)
     if train_images.dtype == np.uint8:
-        return _scaling(0.0, 1 / 255)
+        return _scaling(0.0, 1 / brightest(train_images))
     low, high = float(train_images.min()), float(train_images.max())
     if low >= 0 and high <= 1:
         return _scaling(0.0, 1.0)

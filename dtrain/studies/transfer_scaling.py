@@ -24,6 +24,7 @@ SCALINGS = {
     "standardize": "mean 0 and deviation 1 of each pixel",
     "none": "pixels as they are",
 }
+LARGEST_SCALE_OF_BYTES = 1 / 64
 BYTES = np.dtype(np.uint8)
 """The type of every known data set's images."""
 
@@ -85,6 +86,9 @@ def scaling_for(
             another type than the task's.
     """
     chosen, known = experiment.dataset.scaling, base.scaling
+    if known is None and _scales_bytes_itself(base) and "scaling" not in experiment.dataset.model_fields_set:
+        warning = f"{base.path.name} scales bytes in a layer of its own; images go in as they are stored"
+        return FoundScaling(fit_scaling("none", data.train.images), "none", "by a layer of the base", (warning,))
     if known is None:
         return FoundScaling(data.scaling, chosen, "assumed", (_assumption(base.path.name, chosen),))
     kind = known["kind"]
@@ -98,6 +102,12 @@ def scaling_for(
         warning = f"images are scaled as for the base, {kind}, and not with {chosen}, which goes with selu"
         return FoundScaling(scaling, kind, warnings=(warning,))
     return FoundScaling(scaling, kind)
+
+
+def _scales_bytes_itself(base: Base) -> bool:
+    """Whether the base divides by so much that bytes are meant: what is scaled already would come out as black."""
+    scales = [plan.options.get("scale") for plan in base.architecture.layers if plan.kind == "Rescaling"]
+    return any(isinstance(one, int | float) and 0 < one <= LARGEST_SCALE_OF_BYTES for one in scales)
 
 
 def _for_another_type(kind: str, trained_on: np.dtype[Any], data: Data, name: str) -> FoundScaling:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dtrain.data.own import load_own
+from dtrain.data.scaling import fit_scaling
 from dtrain.ground.errors import DataError
 from tests.data.helpers import Arrays, tiny_arrays, write_folder, write_npz
 
@@ -139,3 +141,72 @@ def test_row_33_values_that_are_not_finite_are_counted(tmp_path: Path, value: fl
 def test_arrays_that_do_not_make_a_data_set(tmp_path: Path, changed: Arrays, expected: str) -> None:
     message, _ = refusal(tmp_path, **changed)
     assert expected in message
+
+
+def test_booleans_are_taken(tmp_path: Path) -> None:
+    arrays = tiny_arrays()
+    for part in ("train_images", "test_images"):
+        arrays[part] = arrays[part] > 100
+    images = load_own(write_npz(tmp_path / "own.npz", arrays)).train_images
+    assert images.dtype == np.uint8 and np.unique(images).tolist() == [0, 255]
+
+
+def test_bytes_of_another_range_are_scaled_by_it(tmp_path: Path) -> None:
+    arrays = tiny_arrays()
+    for part in ("train_images", "test_images"):
+        arrays[part] = arrays[part] % 17
+    images = load_own(write_npz(tmp_path / "own.npz", arrays))
+    assert images.notes == ("the images are bytes of 0 to 16; 16, and not 255, is taken for the brightest",)
+    assert fit_scaling("unit", images.train_images).apply(images.train_images).max() == 1
+
+
+def test_members_without_a_suffix_are_read(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "own.npz", tiny_arrays())
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "bare.npz", "w") as bare:
+        for name in archive.namelist():
+            bare.writestr(name.removesuffix(".npy"), archive.read(name))
+    assert load_own(tmp_path / "bare.npz").digest == load_own(path).digest
+
+
+@pytest.mark.parametrize(
+    ("names", "said", "hint"),
+    [
+        (["cats/1.png", "dogs/2.png"], "found 2 folders", "read the pictures into arrays"),
+        (["1.png", "2.png"], "found 2 .png", "read the pictures into arrays"),
+        (["kmnist-train-imgs.npz", "kmnist-test-imgs.npz"], "found 2 .npz", "each of these holds one array, arr_0"),
+        (
+            ["emnist-letters-test-labels-idx1-ubyte.gz"],
+            "found 1 .gz",
+            "rename emnist-letters-test-labels-idx1-ubyte.gz to t10k-labels-idx1-ubyte.gz",
+        ),
+        ([], "found nothing", "name the files as MNIST's are"),
+    ],
+)
+def test_a_folder_of_something_else_says_what_is_there_and_the_next_step(
+    tmp_path: Path, names: list[str], said: str, hint: str
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=said) as caught:
+        load_own(tmp_path)
+    assert hint in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a.csv", "got a table of text"), ("a.pkl", "got a pickle"), ("a.npy", "got one array"), ("a.PNG", "a picture")],
+)
+def test_a_file_of_another_kind_is_called_by_it(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=f"{said}.*; expected a folder of four IDX files, or an .npz"):
+        load_own(tmp_path / name)
+
+
+def test_a_path_that_leads_nowhere_says_from_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=f"data.npz: no such file in {tmp_path}, from where relative paths count"):
+        load_own(Path("data.npz"))
+    with pytest.raises(DataError, match="got a name of 5,000 letters") as caught:
+        load_own(Path("x" * 5000))
+    assert len(str(caught.value)) < 300

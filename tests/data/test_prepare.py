@@ -110,7 +110,7 @@ def test_the_same_data_gives_the_same_split() -> None:
 
 
 def test_row_34_missing_class_warns_with_counts() -> None:
-    (warning,) = prepare(own(validation=2), with_labels([0, 0, 0, 0, 1, 1, 1, 1, 2])).warnings
+    warning, *_ = prepare(own(validation=2), with_labels([0, 0, 0, 0, 1, 1, 1, 1, 2])).warnings
     assert warning.splitlines() == [
         "a class is missing from a part of the data",
         "class       train  validation        test",

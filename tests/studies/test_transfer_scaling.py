@@ -25,11 +25,11 @@ from tests.workflows.test_run import Listener
 def own_images(path: Path, highest: float, dtype: Any = np.float32, shift: int = 0) -> str:
     """Saves 80 images of two classes with values from 0 to `highest`."""
     random = np.random.default_rng(shift)
-    images = (random.random((80, 6, 5)) * highest).astype(dtype)
+    images = (random.random((100, 6, 5)) * highest).astype(dtype)
     # the first ones are held out
     images[40:44], images[44:48] = 0, highest
-    labels = np.arange(80) % 2
-    np.savez(path, x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
+    labels = np.arange(100) % 2
+    np.savez(path, x_train=images[:80], y_train=labels[:80], x_test=images[80:], y_test=labels[80:])
     return str(path)
 
 
@@ -144,3 +144,21 @@ def test_what_selu_asks_for_gives_way_aloud(tmp_path: Path) -> None:
     assert "scaled as for the base, unit, and not with standardize, which goes with selu" in " ".join(source.warnings)
     with pytest.raises(ConfigError, match="got none; expected unit"):
         task(tmp_path, base, images, "activation=selu", "dataset.scaling=none")
+
+
+def test_a_base_that_scales_bytes_itself_gets_bytes(tmp_path: Path) -> None:
+    """Outcome: its own images come out of it as they did where it was made."""
+    name = own_images(tmp_path / "a.npz", 255, np.uint8)
+    path, images = tmp_path / "base.keras", load_images(name).test_images
+    for scale, scaling in ((1 / 255, "none"), (2.0, "unit")):
+        layers = [keras.layers.Rescaling(scale), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+        save_base(path, layers, images.shape[1:])
+        source = task(tmp_path, path, name)
+        assert source.experiment.dataset.scaling == scaling
+        if scaling == "none":
+            expected = keras.models.load_model(path).predict(images.astype(np.float32), verbose=0)
+            found = source.base.model.predict(source.data.scaling.apply(images), verbose=0)
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+            assert "scales bytes in a layer of its own" in source.warnings[0]
+        asked = task(tmp_path, path, name, "dataset.scaling=unit")
+        assert asked.experiment.dataset.scaling == "unit"
