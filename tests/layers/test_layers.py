@@ -143,7 +143,7 @@ def test_alpha_dropout_is_an_affine_map_of_units_set_to_the_floor_of_selu() -> N
     scale = ((1 - rate) * (1 + rate * floor**2)) ** -0.5
     dropped = np.where(noise_oracle.kept(7, 2, 5, 6, 10, rate), inputs, floor)
     outputs = in_training(CounterAlphaDropout(rate, noise_index=2), inputs)
-    np.testing.assert_allclose(outputs, scale * dropped - scale * rate * floor, rtol=1e-5)
+    np.testing.assert_allclose(outputs, scale * dropped - scale * rate * floor, rtol=1e-5, atol=1e-6)
 
 
 def test_rrelu_slopes_are_uniform_in_their_range_and_the_mean_in_use() -> None:

@@ -40,7 +40,7 @@ def test_kept_layers_compute_what_the_base_does(tmp_path: Path, suffix: str) -> 
     model = graft.build(3)
     model.set_weights(graft.first_weights(3, reused=True))
     inner = keras.Model(model.input, model.get_layer("high").output)
-    np.testing.assert_allclose(inner(IMAGES), kept_signal(path, "high"), rtol=1e-6)
+    np.testing.assert_allclose(inner(IMAGES), kept_signal(path, "high"), rtol=1e-5, atol=1e-6)
 
 
 def test_a_residual_base_keeps_its_branches(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_residual_base_keeps_its_branches(tmp_path: Path) -> None:
     model = graft.build(3)
     model.set_weights(graft.first_weights(3, reused=True))
     inner = keras.Model(model.input, model.get_layer("sum").output)
-    np.testing.assert_allclose(inner(IMAGES), kept_signal(path, "sum"), rtol=1e-6)
+    np.testing.assert_allclose(inner(IMAGES), kept_signal(path, "sum"), rtol=1e-5, atol=1e-6)
 
 
 def test_convolutions_alone_are_flattened_for_the_new_output(tmp_path: Path) -> None:
