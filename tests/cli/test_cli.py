@@ -32,6 +32,7 @@ DTRAIN = [sys.executable, "-m", "dtrain"]
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DTRAIN_DATA_DIR", raising=False)
 
 
 def error_of(output: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def failing(error: Exception) -> Callable[..., Any]:
 def test_row_67_a_network_too_large_for_this_machine(
     shortage: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.delenv("DTRAIN_DATA_DIR", raising=False)
     monkeypatch.setattr(dtrain.engine.model, "build_model", failing(shortage))
     assert main(["run", "-q", "training.batch_size=64", "--runs-dir", str(tmp_path), "--name", "large"]) == 7
     error, hint, going_on = capsys.readouterr().err.splitlines()
