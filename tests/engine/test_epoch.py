@@ -96,7 +96,7 @@ def train_with_keras(experiment: Experiment, model: keras.Model, data: Data) -> 
     stock = {one.lower(): getattr(keras.optimizers, one) for one in dir(keras.optimizers)}
     optimizer = stock[experiment.optimizer.kind](**settings)
     loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
-    model.compile(optimizer=optimizer, loss=loss)
+    model.compile(optimizer=optimizer, loss=loss, run_eagerly=True)  # faster than to compile for five steps
     images = data.scaling.apply(data.train.images)
     losses = []
     for step, start in enumerate(range(0, len(ORDER), BATCH)):
@@ -126,7 +126,7 @@ def assert_equals_keras(
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_and_clipping_equals_keras(name: str, data: Data) -> None:
     optimizer = {"kind": name} | OPTIMIZERS[name]
-    assert_equals_keras(experiment_of(optimizer=optimizer), data, "graph")
+    assert_equals_keras(experiment_of(optimizer=optimizer, network=[8]), data, "graph")
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)

@@ -85,7 +85,7 @@ def test_a_frozen_stage_and_a_free_one_take_the_steps_that_keras_takes(tmp_path:
     images, labels = pool.scaling.apply(pool.train.images[chosen]), pool.train.labels[chosen]
     for unfrozen, rate, epochs in ((0, 0.1, [0]), (1, 0.01, [1, 2])):
         graft.freeze(model, unfrozen)
-        model.compile(keras.optimizers.SGD(rate, momentum=0.9), "binary_crossentropy")
+        model.compile(keras.optimizers.SGD(rate, momentum=0.9), "binary_crossentropy", run_eagerly=True)
         for epoch in epochs:
             order = epoch_order(5, epoch, 40)
             for batch in (order[:16], order[16:32], order[32:]):
