@@ -76,14 +76,15 @@ class ConstantNoise(keras.layers.Layer):  # type: ignore[misc]
 @pytest.mark.parametrize("compiler", ["graph", "xla"])
 @pytest.mark.parametrize("name", NOISES)
 def test_random_layers_equal_keras_under_the_same_masks(name: str, compiler: Compiler, data: Data) -> None:
-    experiment = experiment_of(**NOISES[name], optimizer="sgd")
+    experiment = experiment_of(**{"network": [8], "optimizer": "sgd"} | NOISES[name])
     engine = engine_of(experiment, data, compiler)
     images = data.scaling.apply(data.train.images)
     weights = engine.model.get_weights()
     for step in range(3):
         batch = ORDER[step * BATCH : (step + 1) * BATCH]
         reference = masked_reference(engine.model, batch, step)
-        reference.compile(optimizer=keras.optimizers.SGD(RATES[step]), loss="sparse_categorical_crossentropy")
+        sgd = keras.optimizers.SGD(RATES[step])
+        reference.compile(optimizer=sgd, loss="sparse_categorical_crossentropy", run_eagerly=True)
         records = engine.train(ORDER, RATES, None, noise_seed=1, first_step=0, start=step, stop=step + 1)
         loss = reference.train_on_batch(images[batch], data.train.labels[batch])
         assert records.loss[0] == pytest.approx(float(loss), rel=1e-5)
