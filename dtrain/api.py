@@ -233,10 +233,9 @@ def evaluate(
 
 def show(run: Run | None = None, *, runs_dir: Where = "runs") -> RunReport | SeedsReport | TransferReport:
     """Reads a run, the latest if it is None, also while it is still going on; or what `transfer` said."""
-    from dtrain.studies.transfer_report import read_report
     from dtrain.workflows.show import show as work
 
-    return read_report(Path(runs_dir), _named(run)) or work(Path(runs_dir), _named(run))
+    return work(Path(runs_dir), _named(run))
 
 
 def compare(

@@ -73,14 +73,14 @@ class History:
     Args:
         epochs: A line for each epoch.
         steps: Arrays [steps] of what is `RECORDED`.
-        best_epoch: Epoch with the best monitored value, from 1.
-        stopped_early: Whether early stopping ended the training.
+        best_epoch: Epoch with the best monitored value of the last stage, from 1.
+        began: How many epochs had ended when each stage began.
     """
 
     epochs: tuple[EpochMetrics, ...]
     steps: dict[str, npt.NDArray[np.float32]]
     best_epoch: int
-    stopped_early: bool
+    began: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,13 @@ class TrainingState:
 
     Args:
         variables: Every variable of the model, then of the optimizer.
-        best_weights: The model's weights at the best epoch; empty before the first has ended.
-        best: The best monitored value.
-        best_epoch: Its epoch, from 1; 0 before the first has ended.
+        best_weights: The model's weights at the best epoch of the stage; empty before its first has ended.
+        best: The best monitored value of the stage.
+        best_epoch: Its epoch, from 1; that before the stage before one of its own has ended.
         plateau: The memory of performance scheduling.
         epochs: A line for each epoch that has ended.
         steps: Arrays [steps] of what each step measured, in full precision.
+        began: How many epochs had ended when each stage began, the present one last.
     """
 
     variables: list[Array]
@@ -104,6 +105,7 @@ class TrainingState:
     plateau: Plateau
     epochs: tuple[EpochMetrics, ...]
     steps: dict[str, Array]
+    began: tuple[int, ...] = (0,)
 
     @property
     def step(self) -> int:

@@ -42,8 +42,8 @@ def noise_seed(seed: int) -> int:
 class Observer(Protocol):
     """Whoever wants to know how training goes on, between two chunks."""
 
-    def on_progress(self, step: int, total_steps: int) -> None:
-        """Called after each chunk with the steps taken so far."""
+    def on_progress(self, step: int) -> None:
+        """Called after each chunk with the steps taken so far, those of earlier stages included."""
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
         """Called after each epoch with its metrics and duration."""
@@ -55,6 +55,13 @@ class Observer(Protocol):
             take_state: Returns the state at this moment; a DivergedError if a weight is not finite.
             last: Whether no step follows.
         """
+
+
+class StagesObserver(Observer, Protocol):
+    """Whoever wants to know how several stages go on."""
+
+    def on_stage(self, name: str, trainer: Trainer) -> None:
+        """Called before a stage begins, or is gone on with, with what trains it."""
 
 
 class Pace:
@@ -76,7 +83,7 @@ class Pace:
 
 
 class Trainer:
-    """One training of one experiment with one seed.
+    """One stage of a training; epochs and steps are counted over all stages.
 
     Args:
         experiment: What to train, and how.
@@ -84,7 +91,7 @@ class Trainer:
         engine: The compiled epoch, at its first weights.
         evaluator: The compiled forward pass of the same model.
         observer: Told how training goes on.
-        epochs_before: Epochs of earlier stages, so that orders and noise go on from theirs.
+        before: The training of the stage before, whose epochs and steps go on; None in the first stage.
     """
 
     def __init__(
@@ -94,28 +101,32 @@ class Trainer:
         engine: Engine,
         evaluator: Evaluator,
         observer: Observer,
-        epochs_before: int = 0,
+        before: Trainer | None = None,
     ) -> None:
         self._experiment, self._data, self._observer = experiment, data, observer
         self._engine, self._evaluator = engine, evaluator
         training, optimizer = experiment.training, experiment.optimizer
         self.epochs, self.steps_per_epoch = training.epochs, engine.steps_per_epoch
-        self.total_steps = self.epochs * self.steps_per_epoch
         self.plan = Plan(
             self.steps_per_epoch, training.scheduled_epochs, optimizer.learning_rate, optimizer.cycled_momentum
         )
         self._noise_seed = noise_seed(experiment.seed)
-        self._epochs_before = epochs_before
+        self._ended: list[EpochMetrics] = list(before._ended) if before else []
+        self._log: StepLog = before._log if before else StepLog()
+        self.began: tuple[int, ...] = (*(before.began if before else ()), len(self._ended))
         self._plateau = Plateau()
-        self._patience = Patience(training.early_stopping)
-        self._ended: list[EpochMetrics] = []
-        self._log = StepLog()
+        self._patience = Patience(training.early_stopping, best_epoch=len(self._ended))
         self._pace = Pace()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Path, shape and type of each variable of a state."""
+        return self._engine.variable_descriptions
 
     def restore(self, state: TrainingState) -> None:
         """Puts everything where it was when `state` was taken."""
         self._engine.restore(state.variables)
-        self._plateau, self._ended = state.plateau, list(state.epochs)
+        self._plateau, self._ended, self.began = state.plateau, list(state.epochs), state.began
         self._patience.best, self._patience.best_epoch = state.best, state.best_epoch
         self._patience.best_weights = state.best_weights
         self._log = StepLog()
@@ -141,10 +152,11 @@ class Trainer:
             plateau=self._plateau,
             epochs=tuple(self._ended),
             steps=self._log.since(),
+            began=self.began,
         )
 
     def train(self) -> History:
-        """Trains to the end, then restores the best weights and makes the final statistics where asked for.
+        """Trains the stage to its end, then restores best weights and makes final statistics where asked for.
 
         Raises:
             DivergedError: A loss, gradient or weight is not finite.
@@ -162,16 +174,20 @@ class Trainer:
 
     def history(self) -> History:
         """Returns what has been measured so far."""
-        stopped_early = self._has_ended and len(self._ended) < self.epochs
-        return History(tuple(self._ended), self._log.recorded(), self._patience.best_epoch, stopped_early)
+        return History(tuple(self._ended), self._log.recorded(), self._patience.best_epoch, self.began)
 
     @property
     def _has_ended(self) -> bool:
-        return len(self._ended) >= self.epochs or self._patience.ends_after(len(self._ended))
+        return len(self._ended) - self.began[-1] >= self.epochs or self._patience.ends_after(len(self._ended))
+
+    @property
+    def _first_step(self) -> int:
+        """The step that the stage and its schedule began with."""
+        return self.began[-1] * self.steps_per_epoch
 
     def _train_epoch(self, epoch: int) -> EpochMetrics:
         first = epoch * self.steps_per_epoch
-        order = epoch_order(self._experiment.seed, self._epochs_before + epoch, self._engine.examples)
+        order = epoch_order(self._experiment.seed, epoch, self._engine.examples)
         # what was trained before an interruption is not trained again
         while (start := self._log.step - first) < self.steps_per_epoch:
             self._train_chunk(order, first, start, self._next_cut(first, start))
@@ -206,17 +222,17 @@ class Trainer:
         cut = min(start + self._pace.chunk_steps, self.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps:
             every = self._schedule.every_steps
-            cut = min(cut, start + every - (first + start) % every)
+            cut = min(cut, start + every - (first - self._first_step + start) % every)
         return cut
 
     def _train_chunk(self, order: npt.NDArray[np.int64], first: int, start: int, stop: int) -> None:
         # behind the end of the schedule its last rate holds
-        numbers = np.minimum(np.arange(first, first + self.steps_per_epoch), self.plan.total_steps - 1)
+        numbers = np.arange(first, first + self.steps_per_epoch) - self._first_step
+        numbers = np.minimum(numbers, self.plan.total_steps - 1)
         rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
         momenta = self._schedule.momenta(numbers, self.plan)
-        first_noise = first + self._epochs_before * self.steps_per_epoch
         began = time.perf_counter()
-        records = self._engine.train(order, rates, momenta, self._noise_seed, first_noise, start, stop)
+        records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
         self._pace.measure(stop - start, time.perf_counter() - began)
         self._log.append(
             {
@@ -230,9 +246,9 @@ class Trainer:
             }
         )
         self._refuse_divergence(records, rates[start:stop], first + start)
-        self._observer.on_progress(first + stop, self.total_steps)
+        self._observer.on_progress(first + stop)
         every = self._schedule.every_steps if isinstance(self._schedule, Performance) else None
-        if every and (first + stop) % every == 0:
+        if every and (first + stop - self._first_step) % every == 0:
             self._measure_plateau(self._validate(first + stop).loss)
 
     def _refuse_divergence(self, records: StepRecords, rates: FloatArray, first_step: int) -> None:

@@ -44,6 +44,7 @@ class Graft:
         experiment: Initializer, activation and more of new layers, penalty and constraint of all.
         image_shape: Height, width and, for colour, channels.
         classes: Classes to tell apart.
+        reused: Whether kept layers begin with the base's weights; with random ones if not.
     """
 
     base: Base
@@ -51,6 +52,12 @@ class Graft:
     experiment: Experiment
     image_shape: tuple[int, ...]
     classes: int
+    reused: bool = True
+
+    @property
+    def base_digest(self) -> str:
+        """SHA-256 of the base."""
+        return self.base.digest
 
     @property
     def convolutional(self) -> bool:
@@ -83,15 +90,14 @@ class Graft:
         whole = self.experiment.model_copy(update={"network": DenseNetwork(hidden=sizes, output=network.output)})
         return keras.Model(images, build_top(signal, whole, below, self.classes, seed), name="transfer")
 
-    def first_weights(self, seed: int, *, reused: bool) -> Weights:
-        """Returns the weights that a training begins with.
+    def first_weights(self, seed: int) -> Weights:
+        """Returns the weights that a training begins with; those of new layers are the same, reused or not.
 
         Args:
             seed: Seeds what is random.
-            reused: Whether kept layers have the base's weights; random ones if not. Those of new layers are the same.
         """
         model = self.build(seed)
-        for plan in self.cut.kept if reused else ():
+        for plan in self.cut.kept if self.reused else ():
             layer = model.get_layer(self._name(plan.name))
             if layer.weights:
                 layer.set_weights(self.base.model.get_layer(plan.name).get_weights())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dtrain.ground.errors import EnvironmentProblem, RunConflictError, UsageError, did_you_mean
 from dtrain.ground.files import check_writable, writing
-from dtrain.runs.folder import STATUS, TRANSFER, WITHOUT_MODEL, RunFolder, list_runs, make_folder, taken
+from dtrain.ground.printable import printable
+from dtrain.runs.folder import REPORTS, STATUS, TRAINED, Kind, RunFolder, list_runs, make_folder, taken
 from dtrain.runs.names import check_name, clean_stem
 
 SHOWN_RUNS = 5
@@ -36,13 +37,14 @@ def check_run(runs_dir: Path, *, name: str | None) -> None:
     check_writable(nearest)
 
 
-def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
+def create_run(runs_dir: Path, *, name: str | None, stem: str, kind: Kind = "run") -> RunFolder:
     """Makes a new run folder, which no other process has, however many start at once.
 
     Args:
         runs_dir: The folder of all runs; made if it is missing.
         name: The name of the run; None takes the first free ``<stem>-<n>``.
         stem: What an automatic name begins with, such as the name of the experiment file.
+        kind: What the folder will hold.
 
     Raises:
         UsageError: The name cannot be that of a run.
@@ -58,38 +60,36 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str) -> RunFolder:
     except FileExistsError:
         raise EnvironmentProblem("got a file; expected a folder of runs", where=str(runs_dir)) from None
     if name is not None:
-        return make_folder(runs_dir / name)
+        return make_folder(runs_dir / name, kind)
     number = 1
     while True:
         free = f"{clean_stem(stem)}-{number}"
         if free not in present:
             with suppress(RunConflictError):
-                return make_folder(runs_dir / free)
+                return make_folder(runs_dir / free, kind)
         number += 1
 
 
-def find_run(runs_dir: Path, run: str | None) -> RunFolder:
+def find_run(runs_dir: Path, run: str | None, kinds: tuple[str, ...] = TRAINED) -> RunFolder:
     """Returns the run that a user means.
 
     Args:
         runs_dir: The folder of all runs.
         run: A name in `runs_dir` or the path of a run folder; None is the latest run.
+        kinds: What the folder may hold.
 
     Raises:
-        UsageError: There is no such run.
+        UsageError: There is no such run, or it is of another kind.
         RunConflictError: It is a symbolic link.
     """
     if run is not None:
         for path in (runs_dir / run, Path(run)):
-            if os.path.isfile(path / STATUS) and not any(os.path.exists(path / one) for one in WITHOUT_MODEL):
-                return RunFolder(path)
-            if os.path.isfile(path / TRANSFER):
-                raise _several_arms(path, run)
             if os.path.isfile(path / STATUS):
-                found = next(one for one in WITHOUT_MODEL if os.path.exists(path / one))
-                message = f"got {run!r}, which holds no model; expected a run"
-                raise UsageError(message, where="run", hint=f"what was found is in {path / found}")
-    names = [known.path.name for known in list_runs(runs_dir)]
+                folder = RunFolder(path)
+                if folder.kind() not in kinds:
+                    raise _of_another_kind(folder, run)
+                return folder
+    names = [known.path.name for known in list_runs(runs_dir, kinds)]
     if not names:
         raise UsageError("got no runs; expected at least one", where=str(runs_dir), hint="make one: `dtrain run`")
     if run is None:
@@ -99,7 +99,12 @@ def find_run(runs_dir: Path, run: str | None) -> RunFolder:
     raise UsageError(f"got {run!r}; {expected}{did_you_mean(run, names)}", where="run")
 
 
-def _several_arms(path: Path, run: str) -> UsageError:
-    arms = ", ".join(f"{run.rstrip('/')}/{arm.path.name}" for arm in list_runs(path))
-    message = f"got {run!r}, a transfer experiment, which has several arms; expected a run"
-    return UsageError(message, where="run", hint=f"name one of its arms: {arms}")
+def _of_another_kind(folder: RunFolder, run: str) -> UsageError:
+    kind = folder.kind()
+    if kind == "transfer":
+        arms = ", ".join(f"{run.rstrip('/')}/{arm.path.name}" for arm in list_runs(folder.path))
+        message = f"got {run!r}, a transfer experiment, which has several arms; expected a run"
+        return UsageError(message, where="run", hint=f"name one of its arms: {arms}")
+    report = folder.path / REPORTS.get(kind, STATUS)
+    hint = f"what was found is in {report}" if report.exists() else f"it is of the kind {printable(kind)}"
+    return UsageError(f"got {run!r}, which holds no model; expected a run", where="run", hint=hint)

@@ -96,11 +96,12 @@ class Found:
     lost: tuple[int | None, ...]
 
 
-_EPOCHS, _PLATEAU, _CIRCUMSTANCES, _NAMES = (
+_EPOCHS, _PLATEAU, _CIRCUMSTANCES, _NAMES, _NUMBERS = (
     TypeAdapter(tuple[EpochMetrics, ...]),
     TypeAdapter(Plateau),
     TypeAdapter(Circumstances),
     TypeAdapter(tuple[str, ...]),
+    TypeAdapter(tuple[int, ...]),
 )
 
 
@@ -207,6 +208,7 @@ def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "step": state.step,
         "epochs": [asdict(one) for one in state.epochs],
+        "began": list(state.began),
         "best": _finite(state.best),
         "best_epoch": state.best_epoch,
         "plateau": asdict(state.plateau) | {"best": _finite(state.plateau.best)},
@@ -226,6 +228,8 @@ def _checkpoint(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Checkp
         best_epoch=plain["best_epoch"],
         plateau=_PLATEAU.validate_python(plateau | {"best": _infinite(plateau["best"])}),
         epochs=_EPOCHS.validate_python(plain["epochs"]),
+        # runs of one stage did not say where it began
+        began=_NUMBERS.validate_python(plain.get("began", (0,))),
         steps={name.removeprefix(f"{STEPS}_"): arrays[name] for name in arrays if name.startswith(f"{STEPS}_")},
     )
     circumstances = _CIRCUMSTANCES.validate_python(plain["circumstances"])
@@ -240,6 +244,8 @@ def _check_whole(checkpoint: Checkpoint, step: int) -> None:
     numbers = [one.epoch for one in state.epochs]
     if numbers != list(range(1, len(numbers) + 1)) or not 0 <= state.best_epoch <= len(numbers):
         raise ValueError(f"got epochs {shown(numbers)}, the best {state.best_epoch}; expected 1, 2, ...")
+    if state.began[:1] != (0,) or list(state.began) != sorted(state.began) or state.began[-1] > len(numbers):
+        raise ValueError(f"got stages from epochs {shown(state.began)} on; expected 0, ...")
     if state.step != step or any(one.shape != (step,) or one.dtype.kind == "b" for one in state.steps.values()):
         raise ValueError(f"got measures of {state.step} steps; expected {step}")
     for said, array in zip_longest(checkpoint.variables, state.variables):

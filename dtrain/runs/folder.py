@@ -22,10 +22,16 @@ from dtrain.runs.contents import State, check_metrics, check_predictions, check_
 if TYPE_CHECKING:
     from dtrain.experiment.spec import Experiment
 
+Kind = Literal["run", "seeds", "transfer", "lr-find", "mc-predict"]
+"""What a folder holds: one training, one for each seed, those of a transfer experiment, or what else was found."""
+
 CONFIG, STATUS, SUMMARY, CURVES, RATES = "config.yaml", "status.json", "summary.json", "curves.png", "lr_find.json"
 CONFUSION, MISTAKES, EVALUATION, MC_PREDICT = "confusion.png", "mistakes.png", "evaluation.json", "mc_predict.json"
-TRANSFER = "transfer.json"
-WITHOUT_MODEL = (RATES, MC_PREDICT, TRANSFER)
+TRANSFER, STUDY = "transfer.json", "study.yaml"
+REPORTS: dict[str, str] = {"lr-find": RATES, "mc-predict": MC_PREDICT, "transfer": TRANSFER}
+"""The report in a folder of each kind that has one."""
+TRAINED: tuple[Kind, ...] = ("run", "seeds")
+"""What there is a model in, or will be."""
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
 
@@ -75,6 +81,15 @@ class RunFolder:
     def write_evaluation(self, split: str, evaluation: Mapping[str, Any]) -> None:
         """Writes the evaluation of a split into its folder."""
         write(self.evaluation_folder(split) / EVALUATION, to_json(evaluation, indent=2))
+
+    def write_study(self, text: str) -> None:
+        """Writes what a study was asked apart from the experiment, as YAML text."""
+        write(self.path / STUDY, text.encode())
+
+    def read_study(self) -> str:
+        """Returns what a study was asked apart from the experiment, as YAML text."""
+        with reading(self.path / STUDY):
+            return read_whole(self.path / STUDY).decode()
 
     def write_config(self, text: str) -> None:
         """Writes the resolved experiment, as YAML text."""
@@ -165,15 +180,20 @@ class RunFolder:
         return read_json(self.path / SUMMARY)
 
     def write_status(self, state: State, **more: Any) -> None:
-        """Writes how the run is doing and what else there is to say; its owner is this process, its heartbeat now."""
+        """Writes how the run is doing and what else there is to say; its owner is this process, its heartbeat now.
+
+        When it was made and of what kind it is stays as it was.
+        """
+        before: dict[str, Any] = {}
+        with suppress(RunConflictError):
+            before = self.read_status()
         now = datetime.now(UTC).isoformat(timespec="microseconds")
+        kept = {name: str(before[name]) for name in ("created", "kind") if before.get(name)}
         owner = {"pid": os.getpid(), "host": socket.gethostname()}
-        status = (
-            more
-            | owner
-            | {"state": state, "created": self.created() or _next_moment(self.path.parent, now), "heartbeat": now}
-        )
-        write(self.path / STATUS, to_json(status, indent=2), modified=_nanoseconds(max(status["created"], now)) or None)
+        said = more | kept | owner | {"state": state, "heartbeat": now}
+        if "created" not in said:
+            said["created"] = _next_moment(self.path.parent, now)
+        write(self.path / STATUS, to_json(said, indent=2), modified=_nanoseconds(max(said["created"], now)) or None)
 
     def read_status(self) -> dict[str, Any]:
         """Returns state, pid, host, created and heartbeat (ISO 8601 in UTC), and what else was written."""
@@ -188,13 +208,30 @@ class RunFolder:
             return str(self.read_status().get("created", ""))
         return ""
 
-    def seed_folder(self, seed: int) -> RunFolder:
-        """Makes the folder of one seed; a RunConflictError if it exists."""
-        return make_folder(self.path / f"seed-{seed}")
+    def kind(self) -> str:
+        """Returns what the folder holds; of folders that do not say it, from before they did, their files tell."""
+        status: dict[str, Any] = {}
+        with suppress(RunConflictError):
+            status = self.read_status()
+        if "kind" in status:
+            return str(status["kind"])
+        found = next((kind for kind, report in REPORTS.items() if (self.path / report).exists()), None)
+        return found or ("seeds" if status.get("seeds") or any(self.path.glob("seed-*")) else "run")
 
-    def arm_folder(self, arm: str) -> RunFolder:
-        """Makes the folder of one arm of a transfer experiment, which holds those of its seeds."""
-        return make_folder(self.path / arm)
+    def seed_folder(self, seed: int) -> RunFolder:
+        """Returns the folder of one seed, made where it is missing."""
+        return self.arm_folder(f"seed-{seed}", "run")
+
+    def arm_folder(self, name: str, kind: Kind = "seeds") -> RunFolder:
+        """Returns a folder within, such as that of an arm with its seeds, made where it is missing."""
+        path = self.path / name
+        if not path.exists():
+            return make_folder(path, kind)
+        folder = RunFolder(path)
+        # whoever made it may have been killed a moment later
+        if not (path / STATUS).exists():
+            folder.write_status("created", kind=kind)
+        return folder
 
     def seed_folders(self) -> list[RunFolder]:
         """Returns the folders of all seeds, by seed."""
@@ -215,12 +252,12 @@ class RunFolder:
             return [parse(line) for line in read_whole(path).split(b"\n")[:-1]]
 
 
-def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """Returns every run in a folder, the latest last; links and what trained no model or is no run are left out."""
-    begun = (path.parent for path in runs_dir.glob(f"*/{STATUS}"))
-    folders = [folder for folder in begun if not any((folder / one).exists() for one in WITHOUT_MODEL)]
-    runs = {folder: RunFolder(folder).created() for folder in folders if not folder.is_symlink()}
-    return [RunFolder(folder) for folder in sorted(filter(runs.get, runs), key=lambda one: (runs[one], one.name))]
+def list_runs(runs_dir: Path, kinds: tuple[str, ...] = TRAINED) -> list[RunFolder]:
+    """Returns every folder of these kinds in a folder, the latest last; links and what says no moment are left out."""
+    begun = [path.parent for path in runs_dir.glob(f"*/{STATUS}")]
+    folders = [RunFolder(path) for path in begun if not path.is_symlink()]
+    moments = {one: one.created() for one in folders if one.kind() in kinds}
+    return sorted(filter(moments.get, moments), key=lambda one: (moments[one], one.path.name))
 
 
 def _next_moment(runs_dir: Path, now: str) -> str:
@@ -244,8 +281,12 @@ def _nanoseconds(moment: str) -> int:
     return 0
 
 
-def make_folder(path: Path) -> RunFolder:
+def make_folder(path: Path, kind: Kind = "run") -> RunFolder:
     """Makes a new run folder; `mkdir` decides between processes that want the same name.
+
+    Args:
+        path: Where.
+        kind: What it will hold.
 
     Raises:
         RunConflictError: The name is taken.
@@ -257,7 +298,7 @@ def make_folder(path: Path) -> RunFolder:
     except FileExistsError:
         raise taken(path) from None
     try:
-        RunFolder(path).write_status("created")
+        RunFolder(path).write_status("created", kind=kind)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,7 +12,10 @@ from dtrain.experiment.config.placing import Advice
 from dtrain.ground.errors import RunConflictError
 from dtrain.ground.result import Result
 from dtrain.runs.folder import RunFolder
-from dtrain.statistics.intervals import Interval, accuracy_interval
+from dtrain.statistics.intervals import Interval, accuracy_interval, wilson_interval
+
+if TYPE_CHECKING:
+    from dtrain.engine.evaluation import Evaluation
 
 ARM = "transfer arm"
 """Under which name people read the arm of a `Reuse`."""
@@ -50,6 +53,13 @@ class SplitResult:
     accuracy: float
     accuracy_interval: Interval
     images: int
+
+
+def split_result(evaluation: Evaluation) -> SplitResult:
+    """Returns loss, accuracy and its interval of a set of predictions."""
+    images = len(evaluation.labels)
+    interval = wilson_interval(evaluation.correct, images)
+    return SplitResult(evaluation.loss, evaluation.accuracy, interval, images)
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,6 +118,7 @@ class SeedsResult(Result, brief="folder validation_accuracy test_accuracy diverg
         validation_interval: Student's 95% interval of that mean, within what an accuracy can be.
         test_accuracy: Mean over the seeds.
         test_interval: The same of that mean.
+        seconds: Duration of each phase that the seeds shared; those of a seed alone are in its run.
     """
 
     folder: Path
@@ -117,6 +128,7 @@ class SeedsResult(Result, brief="folder validation_accuracy test_accuracy diverg
     validation_interval: Interval | None
     test_accuracy: float
     test_interval: Interval | None
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def summarise_seeds(folder: Path, runs: tuple[RunResult, ...], diverged: int) -> SeedsResult:

@@ -183,7 +183,7 @@ def _check_named_once(folders: Sequence[RunFolder]) -> None:
 def _read(folder: RunFolder, called: str) -> tuple[list[Group], list[LeftOut]]:
     status = current_status(folder)
     planned, seeds = planned_seeds(folder), folder.seed_folders()
-    names = {one: f"{called}/{one.path.name}" for one in seeds} if seeds or planned else {folder: called}
+    names = {one: f"{called}/{one.path.name}" for one in seeds} if folder.kind() == "seeds" else {folder: called}
     found = [_read_run(member, name) for member, name in names.items()]
     runs = [one for one in found if isinstance(one, ComparedRun)]
     left_out = [one for one in found if isinstance(one, LeftOut)]

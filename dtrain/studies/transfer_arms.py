@@ -1,74 +1,157 @@
-"""Every arm with every seed, each trained into a run folder of its own, which `show` and `compare` can read."""
+"""Every arm with every seed of a transfer experiment: each is a trial with a run folder of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from dtrain.experiment.config.loading import dump_experiment
-from dtrain.experiment.draft import EarlyStopping
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.transfer import Arm, Stage
 from dtrain.ground.errors import DivergedError
-from dtrain.ground.files import replace_file
+from dtrain.ground.randomness import Stream, generator
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import true_status
-from dtrain.runs.results import REUSE, Reuse, RunResult, summarise_seeds, without_folders
+from dtrain.runs.results import Reuse, RunResult, summarise_seeds, without_folders
 from dtrain.studies.transfer_report import ARMS
-from dtrain.studies.transfer_source import Source
+from dtrain.studies.transfer_source import Request, Source
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.workshop import split_result
+from dtrain.trials.resuming import train_cell
+from dtrain.trials.trial import Trial
+from dtrain.trials.workshop import Workshop
 
 if TYPE_CHECKING:
-    from dtrain.engine.state import EpochMetrics
-    from dtrain.trials.arms import Arms, ArmTraining
+    from dtrain.reuse.grafting import Graft
 
 Results = dict[Arm, dict[int, RunResult]]
 
 
+def labelled_images(seed: int, available: int, wanted: int | None) -> npt.NDArray[np.int64]:
+    """Returns the indices of the training images whose labels a seed may use, in the order of the data.
+
+    Args:
+        seed: Another seed has other images.
+        available: Training images that there are.
+        wanted: How many; None for all.
+    """
+    order = generator(seed, Stream.LABELLED_IMAGES).permutation(available)
+    chosen: npt.NDArray[np.int64] = np.sort(order[:wanted])
+    return chosen
+
+
 @dataclass(frozen=True)
+class Cell:
+    """One training of the experiment: small and plain, so that any process can be told of it.
+
+    Args:
+        arm: The arm.
+        seed: Decides labelled images, first weights, orders and noise, for all arms together.
+    """
+
+    arm: Arm
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
 class Design:
     """What is trained.
 
     Args:
         source: Base and task.
-        arms: The compiled model of all arms.
-        experiment: The task, with nothing left to choose.
+        graft: The network.
+        experiment: The task, with nothing left to choose; the optimizer's own rate is that from scratch.
         names: The arms to train, reused layers first.
         seeds: All seeds.
     """
 
     source: Source
-    arms: Arms
+    graft: Graft
     experiment: Experiment
     names: tuple[Arm, ...]
     seeds: tuple[int, ...]
 
+    def stages(self, arm: Arm) -> tuple[Stage, ...]:
+        """Returns the stages of an arm; from scratch everything trains for as many epochs at the optimizer's rate."""
+        transfer, reused, rate = self.experiment.transfer, len(self.graft.cut.groups), self.experiment.optimizer
+        assert transfer
+        if arm == "scratch":
+            return (Stage("scratch", reused, transfer.epochs, rate.learning_rate),)
+        return transfer.stages(reused, rate.learning_rate)
 
-def train_arms(design: Design, folder: RunFolder, observer: RunObserver) -> Results:
-    """Trains every arm with every seed; one that diverges is left out.
+    def trial(self, cell: Cell) -> Trial:
+        """Returns what is trained in a cell; what is compiled depends on the layers that learn, on no arm or seed."""
+        whole, limit = self.source.data, self.experiment.dataset.train_limit
+        return Trial(
+            experiment=self.experiment.model_copy(update={"seed": cell.seed}),
+            stages=self.stages(cell.arm),
+            whole=whole,
+            network=replace(self.graft, reused=cell.arm == "transfer"),
+            chosen=labelled_images(cell.seed, len(whole.train.labels), limit),
+            reuse=Reuse(arm=cell.arm, base=self.source.base.digest),
+        )
+
+    def missing_classes(self, seed: int) -> tuple[str, ...]:
+        """Returns the classes that none of a seed's labelled images shows."""
+        names, labels = self.source.data.class_names, self.trial(Cell("transfer", seed)).data.train.labels
+        counts = np.bincount(labels, minlength=len(names))
+        return tuple(name for name, count in zip(names, counts, strict=True) if not count)
+
+
+def design_of(source: Source, request: Request, workshop: Workshop) -> Design:
+    """Cuts the base and decides the rest, before anything is written.
+
+    Raises:
+        DtrainError: The base cannot be cut there.
+    """
+    from dtrain.reuse.cutting import cut
+    from dtrain.reuse.grafting import Graft
+
+    experiment, data = source.experiment, source.data
+    assert experiment.transfer
+    kept = cut(source.base, experiment.transfer)
+    graft = Graft(source.base, kept, experiment, data.image_shape, len(data.class_names))
+    resolved = workshop.resolved(experiment, convolutional=graft.convolutional)
+    seeds = tuple(range(experiment.seed, experiment.seed + request.seeds))
+    return Design(source, graft, resolved, tuple(ARMS) if request.controls else ("transfer",), seeds)
+
+
+def train_arms(
+    design: Design, folder: RunFolder, workshop: Workshop, observer: RunObserver, *, allow_drift: bool = False
+) -> Results:
+    """Trains every arm with every seed, but for what has ended already; one that diverges is left out.
 
     Args:
         design: What to train.
-        folder: Where the arms get their folders.
+        folder: Where the arms have their folders.
+        workshop: Where.
         observer: Told of each seed and of what diverges.
+        allow_drift: Whether to go on where versions, device or data are others than before.
 
     Raises:
         DivergedError: Every seed of the reused layers diverged.
     """
+    # reading and starting are no training
+    workshop.take_seconds()
     results: Results = {name: {} for name in design.names}
     count = len(design.seeds) * len(design.names)
     with _arm_folders(design, folder) as folders:
         for number, seed in enumerate(design.seeds):
             trainings = f"{len(design.names)} training{'s' if len(design.names) > 1 else ''}"
             observer.on_phase(f"seed {seed}, {number + 1} of {len(design.seeds)}: {trainings}")
-            if missing := design.arms.missing_classes(seed):
+            if missing := design.missing_classes(seed):
                 observer.on_warning(f"seed {seed}: no labelled image shows {', '.join(missing)}")
             for place, name in enumerate(design.names):
+                # of the reused layers, the model of the first seed that trains to its end is kept
+                models = folder if name == "transfer" and not results[name] else None
+                trial = replace(design.trial(Cell(name, seed)), models=models)
                 try:
-                    results[name][seed] = _train(design, name, seed, folders[name].seed_folder(seed))
+                    cell = folders[name].seed_folder(seed)
+                    results[name][seed] = train_cell(trial, workshop, cell, allow_drift=allow_drift)
                 except DivergedError as error:
                     observer.on_warning(f"{ARMS[name]}, seed {seed}, diverged: {error}")
                 observer.on_progress(number * len(design.names) + place + 1, count)
@@ -91,64 +174,3 @@ def _arm_folders(design: Design, folder: RunFolder) -> Iterator[dict[Arm, RunFol
             one.write_config(dump_experiment(design.experiment))
             statuses.enter_context(true_status(one, seeds=len(design.seeds)))
         yield folders
-
-
-def _train(design: Design, name: Arm, seed: int, folder: RunFolder) -> RunResult:
-    folder.write_config(dump_experiment(design.experiment.model_copy(update={"seed": seed})))
-    with true_status(folder):
-        training = design.arms.train(name, seed, _Recorder(folder))
-        test = training.evaluations["test"]
-        folder.write_predictions(test.probabilities, test.labels)
-        if name == "transfer":
-            _save_first(design, training, RunFolder(folder.path.parent.parent))
-        result = _result(design, seed, folder, training)
-        summary = {key: value for key, value in asdict(result).items() if key != "folder"}
-        more = {"dataset_digest": design.source.data.digest, "versions": design.source.backend.versions}
-        # the arms' experiments are equal, so that nothing else in the folder tells them apart
-        reuse = Reuse(arm=name, base=design.source.base.digest)
-        folder.write_summary(summary | more | {REUSE: asdict(reuse)})
-    return result
-
-
-def _save_first(design: Design, training: ArmTraining, folder: RunFolder) -> None:
-    """Saves the model of the first seed that trains to its end."""
-    from dtrain.engine.model import stock_model
-
-    paths = [folder.model_path(suffix) for suffix in design.experiment.training.save]
-    if any(path.exists() for path in paths):
-        return
-    model = stock_model(design.arms.model_with(training.weights))
-    for path in paths:
-        with replace_file(path) as temporary:
-            model.save(temporary)
-
-
-def _result(design: Design, seed: int, folder: RunFolder, training: ArmTraining) -> RunResult:
-    splits = {name: split_result(one) for name, one in training.evaluations.items()}
-    return RunResult(
-        folder=folder.path,
-        seed=seed,
-        best_epoch=training.best_epoch,
-        epochs=len(training.epochs),
-        parameters=design.arms.model.count_params(),
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits["test"],
-        seconds={"train": round(training.seconds, 3)},
-        engine=design.experiment.training.engine,
-        stopped_early=training.stopped_early,
-        saved=(),
-        monitor=(design.experiment.training.early_stopping or EarlyStopping()).monitor,
-    )
-
-
-class _Recorder:
-    """Writes each epoch into the folder of its arm and seed."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-
-    def on_epoch(self, stage: Stage, metrics: EpochMetrics, seconds: float) -> None:
-        """Writes the epoch."""
-        self._folder.append_metrics(asdict(metrics) | {"stage": stage.name})
-        self._folder.append_timing({"epoch": metrics.epoch, "seconds": round(seconds, 4), "checkpoint_seconds": 0.0})

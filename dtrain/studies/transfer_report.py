@@ -12,8 +12,8 @@ from dtrain.experiment.transfer import Arm, Stage
 from dtrain.ground.errors import RunConflictError
 from dtrain.ground.reading import read_json
 from dtrain.ground.result import Result
-from dtrain.runs.folder import TRANSFER, RunFolder, list_runs
-from dtrain.runs.ownership import STATES_IN_WORDS, current_status
+from dtrain.runs.folder import TRANSFER, RunFolder
+from dtrain.runs.ownership import RESUMABLE, STATES_IN_WORDS, current_status
 from dtrain.statistics.intervals import Interval, accuracy_interval
 from dtrain.statistics.policy import Outcome, Policy, Verdict
 from dtrain.statistics.verdicts import judge
@@ -87,7 +87,7 @@ class TransferReport(Result, brief="folder verdict", tables="arms contrasts"):
         contrasts: What may be said of reused layers beside each control.
         verdict: The same in words.
         diverged: Trainings that diverged.
-        seconds: Duration of all trainings, compiling included.
+        seconds: Duration of all trainings that did not diverge, compiling included.
         engine: ``graph`` or ``xla``.
         saved: Formats that a model of the reused layers is saved in.
         saved_seed: Its seed: the first that did not diverge.
@@ -119,32 +119,16 @@ class TransferReport(Result, brief="folder verdict", tables="arms contrasts"):
 _REPORT = TypeAdapter(TransferReport)
 
 
-def read_report(runs_dir: Path, run: str | None) -> TransferReport | None:
-    """Returns the report of the experiment that a user means; None where it is no transfer experiment.
-
-    Args:
-        runs_dir: Folder of all run folders.
-        run: Name or path; None for what was made last, run or experiment with a base.
+def read_report(folder: RunFolder) -> TransferReport:
+    """Returns the report of a transfer experiment.
 
     Raises:
         RunConflictError: It has not ended, or is damaged.
     """
-    for path in _latest(runs_dir) if run is None else (runs_dir / run, Path(run)):
-        if (path / TRANSFER).is_file():
-            return _read(RunFolder(path))
-    return None
-
-
-def _latest(runs_dir: Path) -> list[Path]:
-    experiments = [path.parent for path in runs_dir.glob(f"*/{TRANSFER}") if not path.parent.is_symlink()]
-    last = max((*list_runs(runs_dir)[-1:], *map(RunFolder, experiments)), key=lambda one: one.created(), default=None)
-    return [last.path] if last else []
-
-
-def _read(folder: RunFolder) -> TransferReport:
     state = current_status(folder).state
     if state != "completed":
-        hint = f"an arm can be shown alone: dtrain show {folder.path / 'transfer'}"
+        goes_on = f"`dtrain resume {folder.path}` goes on with it; " if state in RESUMABLE else ""
+        hint = f"{goes_on}an arm can be shown alone: dtrain show {folder.path / 'transfer'}"
         raise RunConflictError(f"the experiment {STATES_IN_WORDS[state]}", where=str(folder.path), hint=hint)
     try:
         report = _REPORT.validate_python(read_json(folder.path / TRANSFER) | {"folder": folder.path, "contrasts": ()})

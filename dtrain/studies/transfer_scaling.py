@@ -9,12 +9,10 @@ import numpy as np
 
 from dtrain.data.prepare import Data, Scaling, prepare
 from dtrain.data.scaling import fit_scaling
-from dtrain.data.sources import load_images
 from dtrain.experiment.dataset import Dataset
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ConfigError, DataError, Problem
-from dtrain.trials.observer import RunObserver
-from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Workshop
 
 if TYPE_CHECKING:
     from dtrain.reuse.base import Base, Outline
@@ -69,17 +67,14 @@ def _may_be_filled_in(experiment: Experiment) -> bool:
     return experiment.activation.kind == "selu" and experiment.dataset.scaling == "standardize"
 
 
-def scaling_for(
-    base: Base, experiment: Experiment, data: Data, options: RunOptions, observer: RunObserver
-) -> FoundScaling:
+def scaling_for(base: Base, experiment: Experiment, data: Data, workshop: Workshop) -> FoundScaling:
     """Returns what scales images for the base: what did so in its own training, where that is known.
 
     Args:
         base: The base.
         experiment: The task, after `check_scaling`.
         data: The task's images.
-        options: Where data sets are.
-        observer: Told of data sets that are read.
+        workshop: Reads other images.
 
     Raises:
         DataError: Only the images that the base was trained on tell its scaling, and they are gone, others, or of
@@ -93,7 +88,7 @@ def scaling_for(
         return FoundScaling(data.scaling, chosen, "assumed", (_assumption(base.path.name, chosen),))
     kind = known["kind"]
     if "digest" in known:
-        scaling, trained_on = _scaling_in_training(known, base.path.name, options, observer)
+        scaling, trained_on = _scaling_in_training(known, base.path.name, workshop)
     else:
         scaling, trained_on = fit_scaling(kind, np.zeros(1, BYTES)), BYTES
     if data.train.images.dtype != trained_on:
@@ -129,15 +124,12 @@ def _assumption(base: str, chosen: str) -> str:
     )
 
 
-def _scaling_in_training(
-    known: dict[str, Any], base: str, options: RunOptions, observer: RunObserver
-) -> tuple[Scaling, np.dtype[Any]]:
+def _scaling_in_training(known: dict[str, Any], base: str, workshop: Workshop) -> tuple[Scaling, np.dtype[Any]]:
     """Returns what scaled the images that the base was trained on, and their type."""
     dataset = Dataset.model_validate(known["dataset"])
-    observer.on_phase(f"reading {dataset.name}, which the base was trained on")
     hint = f"put those images back, or copy {base} out of its run: then the scaling is fitted to the task's images"
     try:
-        images = load_images(dataset.name, options.data_dir, observer.on_download)
+        images = workshop.images(dataset.name, ", which the base was trained on")
     except DataError as error:
         raise DataError([Problem(one.message, one.where, one.hint or hint) for one in error.problems]) from error
     if images.digest != known["digest"]:

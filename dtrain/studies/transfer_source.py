@@ -7,22 +7,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dtrain.data.prepare import Data, prepare
-from dtrain.data.sources import load_images, locate
-from dtrain.engine import backend
+from pydantic import TypeAdapter
+
+from dtrain.data.prepare import Data
+from dtrain.data.sources import locate
 from dtrain.experiment.config.loading import Source as Written
 from dtrain.experiment.config.loading import load_experiment, parse_experiment
-from dtrain.experiment.fit.findings import check_data
-from dtrain.experiment.fit.rule import Facts
+from dtrain.experiment.config.yaml_reader import read_yaml
+from dtrain.experiment.config.yaml_writer import write_yaml
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.transfer import Transfer
-from dtrain.ground.errors import UsageError
+from dtrain.ground.errors import ResumeError, UsageError
+from dtrain.ground.reading import reading
 from dtrain.reuse.base import build_base, read_outline
 from dtrain.reuse.cutting import check_inputs, check_reuse
 from dtrain.reuse.files import read_model_file
+from dtrain.runs.folder import STUDY, RunFolder
+from dtrain.runs.results import SHOWN_DIGITS
 from dtrain.studies.transfer_scaling import check_scaling, scaling_for
-from dtrain.trials.observer import RunObserver
-from dtrain.trials.request import RunOptions, check_seeds
+from dtrain.trials.prepare import check_fit
+from dtrain.trials.request import check_seeds
+from dtrain.trials.workshop import Workshop
 
 if TYPE_CHECKING:
     from dtrain.reuse.base import Base
@@ -48,6 +53,7 @@ class Request:
         seeds: How many seeds, from the experiment's own upwards.
         controls: Whether to train the controls too.
         warnings: What the user should know of the task, once it is known that the base can be reused for it.
+        digest: SHA-256 that the bytes of the base must have; empty where any will do.
 
     Raises:
         UsageError: There are no seeds.
@@ -57,10 +63,34 @@ class Request:
     seeds: int = 6
     controls: bool = True
     warnings: tuple[str, ...] = ()
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
+
+    def text(self, digest: str) -> str:
+        """Returns the request as YAML text, for whoever goes on with the experiment.
+
+        Args:
+            digest: SHA-256 of the bytes of the base.
+        """
+        asked = {"base": str(self.base), "digest": digest, "seeds": self.seeds, "controls": self.controls}
+        return "# What `dtrain transfer` was asked beside config.yaml.\n" + write_yaml(asked)
+
+
+_REQUEST = TypeAdapter(Request)
+
+
+def read_request(folder: RunFolder) -> Request:
+    """Returns what an experiment was asked.
+
+    Raises:
+        RunConflictError: The file that says it is missing or damaged.
+    """
+    path = folder.path / STUDY
+    with reading(path):
+        return _REQUEST.validate_python(read_yaml(folder.read_study(), str(path)).value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +101,6 @@ class Source:
         base: The base.
         experiment: The task, with nothing left to choose but the compiler.
         data: Its data; the training part holds all images that a seed may choose its labelled ones from.
-        backend: What it all runs on.
         scaling_origin: Where the scaling of the data is from, in words.
         warnings: What the user should know, once it is known that the layers can be reused.
     """
@@ -79,7 +108,6 @@ class Source:
     base: Base
     experiment: Experiment
     data: Data
-    backend: backend.Backend
     scaling_origin: str
     warnings: tuple[str, ...]
 
@@ -108,39 +136,39 @@ def load_task(config: Written, overrides: Sequence[str], data_dir: Path | None) 
     return parse_experiment(TASK_B, "task B", [*overrides, f"dataset.name={SAMPLE}"]), (warning,)
 
 
-def find_source(experiment: Experiment, request: Request, options: RunOptions, observer: RunObserver) -> Source:
+def find_source(experiment: Experiment, request: Request, workshop: Workshop) -> Source:
     """Returns base and task, checked against each other.
 
+    Args:
+        experiment: The task.
+        request: Which base, and how many seeds.
+        workshop: Reads the images and starts TensorFlow.
+
     Raises:
+        ResumeError: The base is another than it was.
         ConfigError: The task does not fit its data, or asks for another scaling than the base's.
         ModelFileError: The base is missing, unsafe, damaged or takes other images.
         DtrainError: Data or environment do not allow it.
     """
     check_seeds(experiment.seed, request.seeds)
-    backend.check_device(options.device)
-    named = options.runs_dir / request.base
+    named = workshop.options.runs_dir / request.base
     outline = read_outline(read_model_file(named if named.is_dir() and not request.base.exists() else request.base))
+    if request.digest not in ("", outline.digest):
+        got, expected = outline.digest[:SHOWN_DIGITS], request.digest[:SHOWN_DIGITS]
+        message = f"was changed since the experiment began: got digest {got}; expected {expected}"
+        hint = "put that file back, or begin again: `dtrain transfer`"
+        raise ResumeError(message, where=str(outline.path), hint=hint)
     check_scaling(experiment, outline)
     section = (experiment.transfer or Transfer()).with_rates(experiment.optimizer.learning_rate)
     check_reuse(outline, section)
     experiment = experiment.model_copy(update={"transfer": section})
-    observer.on_phase(f"reading {experiment.dataset.name}")
-    data = _pool(experiment, options, observer)
-    observer.on_phase("starting TensorFlow")
-    started = backend.start(options.device)
+    check_fit(experiment, workshop.data(experiment.dataset))
+    data = workshop.data(experiment.dataset.model_copy(update={"train_limit": None}))
+    workshop.start()
     base = build_base(outline)
     check_inputs(base, data.image_shape)
-    found = scaling_for(base, experiment, data, options, observer)
+    found = scaling_for(base, experiment, data, workshop)
     warnings = (*request.warnings, *found.warnings, *experiment.notices(), *data.warnings)
     dataset = experiment.dataset.model_copy(update={"scaling": found.kind})
     experiment, data = experiment.model_copy(update={"dataset": dataset}), replace(data, scaling=found.scaling)
-    return Source(base, experiment, data, started, found.origin, warnings)
-
-
-def _pool(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Data:
-    """Returns the data with every training image that there is, after all checks with the images of one seed."""
-    dataset = experiment.dataset
-    images = load_images(dataset.name, options.data_dir, observer.on_download)
-    limited = prepare(dataset, images)
-    check_data(experiment, Facts(len(limited.train.labels), limited.image_shape, len(limited.class_names)))
-    return prepare(dataset.model_copy(update={"train_limit": None}), images)
+    return Source(base, experiment, data, found.origin, warnings)

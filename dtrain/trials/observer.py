@@ -1,10 +1,13 @@
-"""Whoever is told how a run goes on."""
+"""Whoever is told how a run goes on, and how long its phases take."""
 
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,3 +41,43 @@ class RunObserver:
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Called after each epoch, and for each that was trained before; None where nobody knows how long it took."""
+
+
+class StudyObserver(RunObserver):
+    """Shows of each training of a study only what the user should know: one bar is for all of them.
+
+    Args:
+        observer: Whoever is told how the study goes on.
+    """
+
+    def __init__(self, observer: RunObserver) -> None:
+        self._observer = observer
+
+    def on_phase(self, text: str) -> None:
+        """Passes it on."""
+        self._observer.on_phase(text)
+
+    def on_download(self, label: str, done: int, total: int | None) -> None:
+        """Passes it on."""
+        self._observer.on_download(label, done, total)
+
+    def on_warning(self, text: str) -> None:
+        """Passes it on."""
+        self._observer.on_warning(text)
+
+
+class Phases:
+    """How long each phase takes; an observer is told of those that take a while."""
+
+    def __init__(self, observer: RunObserver) -> None:
+        self._observer = observer
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, name: str, text: str = "", before: float = 0.0) -> Iterator[None]:
+        """Adds the seconds inside, and those before an interruption, to a phase that begins with a text."""
+        if text:
+            self._observer.on_phase(text)
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + before + time.perf_counter() - began, 3)

@@ -13,12 +13,11 @@ from dtrain.data.prepare import Data, Split
 from dtrain.engine import backend
 from dtrain.ground.result import Result
 from dtrain.runs.folder import CONFUSION, MISTAKES, RunFolder
-from dtrain.runs.results import SplitResult
+from dtrain.runs.results import SplitResult, split_result
 from dtrain.statistics.intervals import Interval, wilson_interval
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.request import RunOptions
 from dtrain.trials.trained_run import TrainedRun, find_trained_run
-from dtrain.trials.workshop import split_result
 
 if TYPE_CHECKING:
     from dtrain.engine.evaluation import Evaluation

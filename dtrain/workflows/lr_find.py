@@ -25,14 +25,18 @@ from dtrain.rates.grid import SHARE, compare_rates, rate_grid, suggest_best
 from dtrain.rates.rules import RULE_NAMES, FloatArray, pool_size
 from dtrain.rates.search_range import RateRange
 from dtrain.rates.suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
-from dtrain.rates.verification import MULTIPLES, Trial, verdict_on
+from dtrain.rates.verification import MULTIPLES, verdict_on
 from dtrain.rates.verification import SEEDS as TRIAL_SEEDS
+from dtrain.rates.verification import Trial as BriefTrial
 from dtrain.runs.catalogue import check_run, create_run
 from dtrain.runs.folder import RATES, RunFolder
 from dtrain.runs.ownership import true_status
+from dtrain.trials.brief import range_test, validation_accuracy
 from dtrain.trials.observer import RunObserver
+from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions, check_seeds
-from dtrain.trials.workshop import Session
+from dtrain.trials.trial import Trial
+from dtrain.trials.workshop import Workshop
 
 PICTURE = "lr_find.png"
 STEM = "-lr-find"
@@ -71,7 +75,7 @@ class RateReport(Result, brief="folder suggestion reason", tables="rates trials"
     range: RateRange
     line: str
     written: Path | None = None
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[BriefTrial, ...] = ()
     verdict: str = ""
 
 
@@ -104,15 +108,14 @@ def lr_find(
         _check_place(write, options)
     check_run(options.runs_dir, name=options.name)
     search = search.planned(experiment)
-    session = Session(experiment, options, observer)
-    folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}{STEM}")
-    folder.write_config(dump_experiment(session.resolved(experiment)))
+    workshop = Workshop(options, observer)
+    trial = prepare_trial(experiment, workshop)
+    folder = create_run(options.runs_dir, name=options.name, stem=f"{options.stem}{STEM}", kind="lr-find")
+    folder.write_config(dump_experiment(trial.experiment))
     with true_status(folder):
-        # from here on nobody takes the folder for a trained run
-        _write_report(folder, {"suggestion": None, "reason": "the search has not ended"})
-        report, curves = search_into(folder, session, experiment, search, observer)
+        report, curves = search_into(folder, trial, workshop, search)
         if report.suggestion is not None and verify:
-            report = _verified(report, session, experiment, observer)
+            report = _verified(report, trial, workshop)
             _publish(report, curves, experiment, folder)
         if report.suggestion is not None and write is not None:
             _write_experiment(with_rate(experiment, report.suggestion), write)
@@ -123,19 +126,19 @@ def lr_find(
 
 
 def search_into(
-    folder: RunFolder, session: Session, experiment: Experiment, search: RateRange, observer: RunObserver
+    folder: RunFolder, trial: Trial, workshop: Workshop, search: RateRange
 ) -> tuple[RateReport, tuple[Curve, ...]]:
-    """Searches with a session, writes report and picture into a folder, and returns the report with its curves.
+    """Searches, writes report and picture into a folder, and returns the report with its curves.
 
     Args:
         folder: The folder of the search.
-        session: The compiled epoch of the experiment.
-        experiment: What to train.
+        trial: What to train.
+        workshop: Where; its observer is told of each seed, and of what limits the suggestion.
         search: The rates to go through, and how many seeds.
-        observer: Told of each seed, and of what limits the suggestion.
     """
-    curves, found = search_rates(session, experiment, search, observer)
-    _warn_of_limits(found, experiment, search, observer)
+    experiment = trial.experiment
+    curves, found = search_rates(trial, workshop, search)
+    _warn_of_limits(found, experiment, search, workshop.observer)
     report = _report(folder, experiment, search, curves, found)
     _publish(report, curves, experiment, folder)
     return report, curves
@@ -151,23 +154,22 @@ def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experime
     plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
 
 
-def search_rates(
-    session: Session, experiment: Experiment, search: RateRange, observer: RunObserver
-) -> tuple[tuple[Curve, ...], Suggestion]:
+def search_rates(trial: Trial, workshop: Workshop, search: RateRange) -> tuple[tuple[Curve, ...], Suggestion]:
     """Returns the curve of every seed, and what all of them say together.
 
     Args:
-        session: The compiled epoch of the experiment.
-        experiment: What to train.
+        trial: What to train, with the first seed.
+        workshop: Where; its observer is told of each seed.
         search: The rates to go through, and how many seeds.
-        observer: Told of each seed.
     """
+    experiment = trial.experiment
     curves, rates, pool = list[Curve](), rates_of(experiment, search), pool_size(experiment.training.batch_size)
     sweeps, steps = experiment.optimizer.sweepable, round(SHARE * len(search.rates))
     way = "raising the rate" if sweeps else f"training for {steps} steps at each of {len(rates)} rates"
     for seed in range(experiment.seed, experiment.seed + search.seeds):
-        observer.on_phase(f"{way} from {search.minimum:g} to {search.highest:g}, seed {seed}")
-        train = partial(session.range_test, experiment.model_copy(update={"seed": seed}))
+        workshop.observer.on_phase(f"{way} from {search.minimum:g} to {search.highest:g}, seed {seed}")
+        again = own_trial(experiment.model_copy(update={"seed": seed}), trial.whole)
+        train = partial(range_test, again, workshop)
         if sweeps:
             curve = read_curve(train(rates), rates, seed, pool)
         else:
@@ -227,28 +229,29 @@ def _spreads(curves: tuple[Curve, ...]) -> dict[str, Spread]:
     return {name: spread([getattr(one, name) for one in marks]) for name in RULE_NAMES} if marks else {}
 
 
-def _verified(report: RateReport, session: Session, experiment: Experiment, observer: RunObserver) -> RateReport:
+def _verified(report: RateReport, trial: Trial, workshop: Workshop) -> RateReport:
     """Returns the report with trials around its suggestion, which it takes back where training diverges there."""
     assert report.suggestion is not None
     trials = []
     for multiple in MULTIPLES:
         rate = multiple * report.suggestion
-        observer.on_phase(f"training briefly at {rate:.2g} with {TRIAL_SEEDS} seeds")
-        trials.append(Trial(rate, multiple, _trial(session, experiment, rate, report.range.seeds)))
+        workshop.observer.on_phase(f"training briefly at {rate:.2g} with {TRIAL_SEEDS} seeds")
+        trials.append(BriefTrial(rate, multiple, _tried(trial, workshop, rate, report.range.seeds)))
     verdict = verdict_on(trials)
     report = replace(report, trials=verdict.trials, verdict=verdict.words)
     return report if verdict.safe else replace(report, suggestion=None, reason=verdict.words, line="")
 
 
-def _trial(session: Session, experiment: Experiment, rate: float, searched: int) -> tuple[float | None, ...]:
+def _tried(trial: Trial, workshop: Workshop, rate: float, searched: int) -> tuple[float | None, ...]:
     """Trains with seeds that the search has not seen."""
-    epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(session.data.train.labels)))
+    experiment = trial.experiment
+    epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(trial.data.train.labels)))
     found: list[float | None] = []
     for number in range(searched, searched + TRIAL_SEEDS):
         seed = (experiment.seed + number) % (LARGEST_SEED + 1)
         tried = constant(experiment, rate, epochs).model_copy(update={"seed": seed})
         try:
-            found.append(session.trial(tried))
+            found.append(validation_accuracy(own_trial(tried, trial.whole), workshop))
         except DivergedError:
             found.append(None)
     return tuple(found)

@@ -156,9 +156,7 @@ def mc_predict(request: Request, options: RunOptions, observer: RunObserver) -> 
     check_varies(model, source.images, request.seed, str(source.path))
     if request.save_passes:
         check_room(options.runs_dir, _passes_shape(source, request))
-    folder = create_run(options.runs_dir, name=options.name, stem=f"{source.stem}-mc-predict")
-    # from here on nobody takes the folder for a trained run
-    write(folder.path / MC_PREDICT, to_json({"model": source.name, "verdict": "has not ended"}, indent=2))
+    folder = create_run(options.runs_dir, name=options.name, stem=f"{source.stem}-mc-predict", kind="mc-predict")
     with true_status(folder):
         observer.on_phase(f"{request.samples} passes with dropout over {len(source.images):,} {source.split} images")
         uncertainty, settling = _sampled(model, source, request, folder, observer)

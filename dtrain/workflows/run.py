@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from dtrain.experiment.config.loading import dump_experiment
 from dtrain.experiment.spec import Experiment
@@ -14,8 +15,11 @@ from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import owned
 from dtrain.runs.results import RunResult, SeedsResult, summarise_seeds, without_folders
 from dtrain.trials.observer import RunObserver
+from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions, check_seeds
-from dtrain.trials.workshop import Session
+from dtrain.trials.resuming import train_cell
+from dtrain.trials.trial import Trial
+from dtrain.trials.workshop import Workshop
 
 
 def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> RunResult:
@@ -30,10 +34,11 @@ def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> R
         DtrainError: Data, environment or run folder do not allow it, or training diverged; the folder says which.
     """
     check_run(options.runs_dir, name=options.name)
-    session = Session(experiment, options, observer)
+    workshop = Workshop(options, observer)
+    trial = prepare_trial(experiment, workshop)
     folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
     with can_be_resumed(folder, options):
-        return train_new(session, experiment, folder)
+        return train_cell(trial, workshop, folder)
 
 
 def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer: RunObserver) -> SeedsResult:
@@ -54,62 +59,43 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
     """
     check_seeds(experiment.seed, seeds)
     check_run(options.runs_dir, name=options.name)
-    session = Session(experiment, options, observer)
-    parent = create_run(options.runs_dir, name=options.name, stem=options.stem)
-    parent.write_config(dump_experiment(session.resolved(experiment)))
+    workshop = Workshop(options, observer)
+    first = prepare_trial(experiment, workshop)
+    parent = create_run(options.runs_dir, name=options.name, stem=options.stem, kind="seeds")
+    parent.write_config(dump_experiment(first.experiment))
     with can_be_resumed(parent, options), owned(parent, seeds=seeds):
-        return train_seeds(
-            parent,
-            [experiment.model_copy(update={"seed": seed}) for seed in range(experiment.seed, experiment.seed + seeds)],
-            lambda one: train_new(session, one, parent.seed_folder(one.seed)),
-            observer,
-        )
+        return train_seeds(first, seeds, workshop, parent)
 
 
 def train_seeds(
-    parent: RunFolder,
-    experiments: Sequence[Experiment],
-    train: Callable[[Experiment], RunResult],
-    observer: RunObserver,
+    first: Trial, seeds: int, workshop: Workshop, parent: RunFolder, *, allow_drift: bool = False
 ) -> SeedsResult:
     """Trains one seed after the other, and writes their means and intervals into the folder of them all.
 
     Args:
+        first: The trial of the first seed.
+        seeds: How many seeds; those that have ended are not trained again.
+        workshop: Where.
         parent: The folder that holds a run folder for each seed.
-        experiments: The same experiment with each seed.
-        train: Trains one of them.
-        observer: Told of seeds that diverge.
+        allow_drift: Whether to go on where versions, device or data are others than before.
 
     Raises:
         DivergedError: Every seed diverged.
     """
-    runs: list[RunResult] = []
-    diverged: list[DivergedError] = []
-    for one in experiments:
+    shared, runs, diverged = workshop.take_seconds(), list[RunResult](), list[DivergedError]()
+    for seed in range(first.experiment.seed, first.experiment.seed + seeds):
+        trial = own_trial(first.experiment.model_copy(update={"seed": seed}), first.whole)
         try:
-            runs.append(train(one))
+            runs.append(train_cell(trial, workshop, parent.seed_folder(seed), allow_drift=allow_drift))
         except DivergedError as error:
-            observer.on_warning(f"seed {one.seed} diverged: {error}")
+            workshop.observer.on_warning(f"seed {seed} diverged: {error}")
             diverged.append(error)
     if not runs:
-        message = f"all {len(experiments)} seeds diverged; seed {experiments[0].seed}: {diverged[0]}"
+        message = f"all {seeds} seeds diverged; seed {first.experiment.seed}: {diverged[0]}"
         raise DivergedError(message, where=str(parent.path), hint=diverged[0].problems[0].hint)
-    result = summarise_seeds(parent.path, tuple(runs), len(diverged))
+    result = replace(summarise_seeds(parent.path, tuple(runs), len(diverged)), seconds=shared)
     parent.write_summary(without_folders(result))
     return result
-
-
-def train_new(session: Session, experiment: Experiment, folder: RunFolder) -> RunResult:
-    """Trains from the first step on into a new run folder.
-
-    Args:
-        session: Data and compiled epoch.
-        experiment: What to train.
-        folder: The folder, which has nothing but a status.
-    """
-    folder.write_config(dump_experiment(session.resolved(experiment)))
-    with owned(folder):
-        return session.train(experiment, folder)
 
 
 @contextmanager

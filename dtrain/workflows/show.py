@@ -10,9 +10,10 @@ from dtrain.ground.errors import RunConflictError
 from dtrain.ground.result import Result
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import last_step
-from dtrain.runs.folder import METRICS, RunFolder
+from dtrain.runs.folder import METRICS, TRAINED, RunFolder
 from dtrain.runs.ownership import Status, current_status
 from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
+from dtrain.studies.transfer_report import TransferReport, read_report
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +67,7 @@ class SeedsReport(Result, brief="folder planned status.state", tables="curves"):
     result: SeedsResult | None
 
 
-def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
+def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport | TransferReport:
     """Reads a run folder.
 
     Args:
@@ -75,11 +76,12 @@ def show(runs_dir: Path, run: str | None = None) -> RunReport | SeedsReport:
 
     Raises:
         UsageError: There is no such run.
-        RunConflictError: A file of the run is missing or damaged.
+        RunConflictError: A file of the run is missing or damaged, or it is a transfer experiment that has not ended.
     """
-    folder = find_run(runs_dir, run)
-    seeds = folder.seed_folders()
-    return _seeds_report(folder, seeds) if seeds or planned_seeds(folder) else _run_report(folder)
+    folder = find_run(runs_dir, run, (*TRAINED, "transfer"))
+    if folder.kind() == "transfer":
+        return read_report(folder)
+    return _seeds_report(folder) if folder.kind() == "seeds" else _run_report(folder)
 
 
 def _run_report(folder: RunFolder) -> RunReport:
@@ -107,8 +109,8 @@ def _run_report(folder: RunFolder) -> RunReport:
     )
 
 
-def _seeds_report(folder: RunFolder, seeds: list[RunFolder]) -> SeedsReport:
-    runs = tuple(_run_report(seed) for seed in seeds if seed.created())
+def _seeds_report(folder: RunFolder) -> SeedsReport:
+    runs = tuple(_run_report(seed) for seed in folder.seed_folders() if seed.created())
     results = tuple(run.result for run in runs if run.result)
     diverged = sum(run.status.state == "diverged" for run in runs)
     result = summarise_seeds(folder.path, results, diverged) if results else None

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
 
-from dtrain.engine.shortage import shortage_explained
 from dtrain.experiment.config.loading import dump_experiment
 from dtrain.experiment.spec import Experiment
-from dtrain.ground.files import to_json, write
+from dtrain.ground.files import remove_leftovers, to_json, write
 from dtrain.runs.catalogue import check_run, create_run
 from dtrain.runs.folder import TRANSFER, RunFolder
-from dtrain.runs.ownership import true_status
-from dtrain.studies.transfer_arms import Design, Results, train_arms
-from dtrain.studies.transfer_report import ARMS, TransferReport, arm_report, contrasts, verdict_in_words
-from dtrain.studies.transfer_source import Request, Source, find_source
-from dtrain.trials.observer import RunObserver
+from dtrain.runs.ownership import owned, true_status
+from dtrain.studies.transfer_arms import Design, Results, design_of, train_arms
+from dtrain.studies.transfer_report import TransferReport, arm_report, contrasts, verdict_in_words
+from dtrain.studies.transfer_source import Request, find_source, read_request
+from dtrain.trials.observer import RunObserver, StudyObserver
 from dtrain.trials.request import RunOptions
-
-if TYPE_CHECKING:
-    from dtrain.reuse.cutting import Cut
+from dtrain.trials.workshop import Workshop
+from dtrain.workflows.run import can_be_resumed
 
 PICTURE = "transfer.png"
 
@@ -41,48 +37,57 @@ def transfer(experiment: Experiment, request: Request, options: RunOptions, obse
         DtrainError: Base, data, environment or folder do not allow it; nothing is written then.
     """
     check_run(options.runs_dir, name=options.name)
-    source = find_source(experiment, request, options, observer)
-    kept, design = _design(source, request)
-    for text in source.warnings:
+    workshop = Workshop(options, StudyObserver(observer))
+    design = design_of(find_source(experiment, request, workshop), request, workshop)
+    for text in design.source.warnings:
         observer.on_warning(text)
-    folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
-    # from here on nobody takes the folder for a trained run
-    write(folder.path / TRANSFER, to_json({"base": source.base.path.name, "verdict": "has not ended"}, indent=2))
+    folder = create_run(options.runs_dir, name=options.name, stem=options.stem, kind="transfer")
+    folder.write_study(request.text(design.source.base.digest))
     folder.write_config(dump_experiment(design.experiment))
-    with true_status(folder), shortage_explained(source.experiment, source.data, source.backend.device):
-        began = time.perf_counter()
-        results = train_arms(design, folder, observer)
-        report = _report(design, kept, folder, results, time.perf_counter() - began)
-        observer.on_phase("drawing")
-        _write(report)
+    with can_be_resumed(folder, options), owned(folder):
+        return _trained(design, folder, workshop, observer)
+
+
+def go_on_with_transfer(
+    experiment: Experiment, folder: RunFolder, options: RunOptions, observer: RunObserver, *, allow_drift: bool
+) -> TransferReport:
+    """Goes on with an experiment: what has ended is kept, what has not goes on from its last checkpoint.
+
+    Args:
+        experiment: The task, as the folder has it.
+        folder: The folder, which is `locked`.
+        options: Where, and on what.
+        observer: Shown how it goes on.
+        allow_drift: Whether to go on where versions, device or data are others than before.
+
+    Raises:
+        ModelFileError: The base is gone or damaged.
+        ResumeError: It is another than it was.
+        DtrainError: As `transfer` does.
+    """
+    request = read_request(folder)
+    workshop = Workshop(replace(options, runs_dir=folder.path.parent), StudyObserver(observer))
+    design = design_of(find_source(experiment, request, workshop), request, workshop)
+    with can_be_resumed(folder, options), true_status(folder):
+        remove_leftovers(folder.path)
+        return _trained(design, folder, workshop, observer, allow_drift=allow_drift)
+
+
+def _trained(
+    design: Design, folder: RunFolder, workshop: Workshop, observer: RunObserver, *, allow_drift: bool = False
+) -> TransferReport:
+    report = _report(design, folder, train_arms(design, folder, workshop, observer, allow_drift=allow_drift))
+    observer.on_phase("drawing")
+    _write(report)
     return report
 
 
-def _design(source: Source, request: Request) -> tuple[Cut, Design]:
-    """Cuts the base and decides the rest, before anything is written."""
-    from dtrain.engine.epoch import choose_compiler
-    from dtrain.reuse.cutting import cut
-    from dtrain.reuse.grafting import Graft
-    from dtrain.trials.arms import Arms
-
-    experiment, data = source.experiment, source.data
-    assert experiment.transfer
-    kept = cut(source.base, experiment.transfer)
-    graft = Graft(source.base, kept, experiment, data.image_shape, len(data.class_names))
-    requested, device = experiment.training.engine, source.backend.device
-    compiler = choose_compiler(requested, convolutional=graft.convolutional, device=device)
-    training = experiment.training.model_copy(update={"engine": compiler})
-    names = tuple(ARMS) if request.controls else ("transfer",)
-    seeds = tuple(range(experiment.seed, experiment.seed + request.seeds))
-    arms = Arms(experiment, graft, data, compiler)
-    return kept, Design(source, arms, experiment.model_copy(update={"training": training}), names, seeds)
-
-
-def _report(design: Design, kept: Cut, folder: RunFolder, results: Results, seconds: float) -> TransferReport:
-    source, experiment = design.source, design.experiment
+def _report(design: Design, folder: RunFolder, results: Results) -> TransferReport:
+    source, experiment, kept = design.source, design.experiment, design.graft.cut
     accuracies = {name: {seed: one.test.accuracy for seed, one in runs.items()} for name, runs in results.items()}
-    arms = tuple(arm_report(name, design.arms.stages(name), design.seeds, accuracies[name]) for name in design.names)
+    arms = tuple(arm_report(name, design.stages(name), design.seeds, accuracies[name]) for name in design.names)
     found, some = contrasts(arms, design.seeds), next(iter(results["transfer"].values()))
+    trained = [one for runs in results.values() for one in runs.values()]
     assert experiment.transfer
     return TransferReport(
         folder=folder.path,
@@ -102,7 +107,7 @@ def _report(design: Design, kept: Cut, folder: RunFolder, results: Results, seco
         contrasts=found,
         verdict=verdict_in_words(found, arms),
         diverged=sum(arm.diverged for arm in arms),
-        seconds=round(seconds, 3),
+        seconds=round(sum(sum(one.seconds.values()) for one in trained), 3),
         engine=experiment.training.engine,
         saved=experiment.training.save,
         saved_seed=some.seed,

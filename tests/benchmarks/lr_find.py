@@ -24,9 +24,12 @@ from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DivergedError
 from dtrain.rates.search_range import RateRange
 from dtrain.runs.catalogue import create_run
+from dtrain.trials.brief import range_test, validation_accuracy
 from dtrain.trials.observer import RunObserver
+from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
-from dtrain.trials.workshop import Session
+from dtrain.trials.trial import Trial
+from dtrain.trials.workshop import Workshop
 from dtrain.workflows.lr_find import constant, search_into, search_rates
 
 EPOCHS, STEPS, SEEDS = 2, 500, (1, 2, 3)
@@ -146,11 +149,11 @@ def speed() -> bool:
     search, measured = RateRange().planned(experiment), []
     with tempfile.TemporaryDirectory() as folder, progress(quiet=True) as observer:
         options = RunOptions(Path(folder))
-        session = _compiled(experiment, options, observer)
+        trial, workshop = _compiled(experiment, options, observer)
         for _ in range(TIMED):
             began = time.perf_counter()
-            Session(experiment, options, observer)
-            search_into(create_run(options.runs_dir, name=None, stem="timed"), session, experiment, search, observer)
+            prepare_trial(experiment, Workshop(options, observer))
+            search_into(create_run(options.runs_dir, name=None, stem="timed"), trial, workshop, search)
             measured.append(time.perf_counter() - began)
     median, spread = statistics.median(measured), f"{min(measured):.2f} to {max(measured):.2f}"
     batch, units = experiment.training.batch_size, "dense 300-100"
@@ -179,35 +182,37 @@ def table(chosen: list[int]) -> bool:
     return hits < PROMISED * len(outcomes) or diverged > 0
 
 
-def _compiled(experiment: Experiment, options: RunOptions, observer: RunObserver) -> Session:
-    """Returns a session whose epoch is compiled."""
-    session = Session(experiment, options, observer)
-    session.range_test(experiment, np.full(1, 1e-9))
-    return session
+def _compiled(experiment: Experiment, options: RunOptions, observer: RunObserver) -> tuple[Trial, Workshop]:
+    """Returns the trial of an experiment, and a workshop in which its epoch is compiled."""
+    workshop = Workshop(options, observer)
+    trial = prepare_trial(experiment, workshop)
+    range_test(trial, workshop, np.full(1, 1e-9))
+    return trial, workshop
 
 
 def measure(techniques: dict[str, Any]) -> Outcome:
     """Returns the suggestion of one setting and the accuracies of it and of the grid."""
     experiment = Experiment.model_validate(PLAIN | techniques)
     with tempfile.TemporaryDirectory() as folder, progress(quiet=True) as observer:
-        session = _compiled(experiment, RunOptions(Path(folder)), observer)
+        trial, workshop = _compiled(experiment, RunOptions(Path(folder)), observer)
         began = time.perf_counter()
-        _, found = search_rates(session, experiment, RateRange().planned(experiment), observer)
+        _, found = search_rates(trial, workshop, RateRange().planned(experiment))
         seconds = time.perf_counter() - began
-        accuracy = None if found.rate is None else _accuracy(session, experiment, found.rate, observer)
-        grid = tuple(_accuracy(session, experiment, float(rate), observer) for rate in GRID)
+        accuracy = None if found.rate is None else _accuracy(trial, workshop, found.rate)
+        grid = tuple(_accuracy(trial, workshop, float(rate)) for rate in GRID)
     return Outcome(found.rate, found.reason, accuracy, grid, seconds)
 
 
-def _accuracy(session: Session, experiment: Experiment, rate: float, observer: RunObserver) -> float | None:
+def _accuracy(trial: Trial, workshop: Workshop, rate: float) -> float | None:
     """Returns the mean validation accuracy over the seeds, or None where one of them diverged."""
     accuracies = []
-    steps = -(-len(session.data.train.labels) // experiment.training.batch_size)
+    experiment = trial.experiment
+    steps = -(-len(trial.data.train.labels) // experiment.training.batch_size)
     epochs = max(EPOCHS, -(-STEPS // steps))
     for seed in SEEDS:
         tried = constant(experiment, rate, epochs).model_copy(update={"seed": seed})
         try:
-            accuracies.append(session.trial(tried))
+            accuracies.append(validation_accuracy(own_trial(tried, trial.whole), workshop))
         except DivergedError:
             return None
     return float(np.mean(accuracies))

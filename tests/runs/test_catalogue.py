@@ -64,9 +64,8 @@ def test_row_80_a_number_taken_just_now_is_passed_over(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("run", ["reused", "reused/"])
 def test_a_transfer_experiment_in_the_place_of_a_run_names_its_arms(tmp_path: Path, run: str) -> None:
-    folder = create_run(tmp_path, name="reused", stem="")
+    folder = create_run(tmp_path, name="reused", stem="", kind="transfer")
     arms = [folder.arm_folder(arm) for arm in ("transfer", "scratch")]
-    (folder.path / "transfer.json").write_text("{}")
     with pytest.raises(UsageError, match="a transfer experiment, which has several arms; expected a run") as caught:
         find_run(tmp_path, run)
     assert caught.value.problems[0].hint == "name one of its arms: reused/transfer, reused/scratch"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,17 @@ def checkpoint(steps: int) -> Checkpoint:
     )
 
 
+def test_where_a_checkpoint_does_not_say_when_its_stages_began_there_is_one(tmp_path: Path) -> None:
+    save(tmp_path, checkpoint(5))
+    state, manifest = tmp_path / "000001" / "state.json", tmp_path / "000001" / "manifest.json"
+    old = {key: value for key, value in json.loads(state.read_text()).items() if key != "began"}
+    state.write_text(json.dumps(old))
+    digest = hashlib.sha256(state.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"state.json": digest}))
+    found = load_latest(tmp_path).checkpoint
+    assert found and found.state.began == (0,)
+
+
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = checkpoint(5)
     save(tmp_path / "checkpoints", written)
@@ -40,7 +53,7 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert found.lost == () and found.checkpoint
     assert (found.checkpoint.variables, found.checkpoint.circumstances) == (written.variables, written.circumstances)
     read = found.checkpoint.state
-    for name in ("best", "best_epoch", "plateau", "epochs"):
+    for name in ("best", "best_epoch", "plateau", "epochs", "began"):
         assert getattr(read, name) == getattr(written.state, name)
     np.testing.assert_equal(read.variables, written.state.variables)
     np.testing.assert_equal(read.best_weights, written.state.best_weights)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ import pytest
 from dtrain.ground.errors import EnvironmentProblem, RunConflictError
 from dtrain.ground.files import replace_file
 from dtrain.runs.catalogue import create_run, find_run
-from dtrain.runs.folder import RunFolder, list_runs
+from dtrain.runs.folder import Kind, RunFolder, list_runs
 from tests.studies.made_runs import measured
 
 EPOCH = measured(1, loss=0.1 + 0.2)
@@ -212,13 +212,44 @@ def test_row_104_an_evaluation_is_not_written_through_a_link(folder: RunFolder, 
     assert os.listdir(tmp_path / "elsewhere") == []
 
 
-def test_seed_folders_are_listed_by_seed_and_never_made_twice(folder: RunFolder) -> None:
+def test_seed_folders_are_listed_by_seed_and_made_once(folder: RunFolder) -> None:
     for seed in (10, 9, 2**31):
-        folder.seed_folder(seed)
+        folder.seed_folder(seed).write_status("running")
     (folder.path / "seed-x").mkdir()
     assert [one.path.name for one in folder.seed_folders()] == ["seed-9", "seed-10", "seed-2147483648"]
-    with pytest.raises(RunConflictError, match="seed-9"):
-        folder.seed_folder(9)
+    assert folder.seed_folder(9).read_status()["state"] == "running"
+    (folder.path / "seed-9" / "status.json").unlink()
+    assert folder.seed_folder(9).read_status()["state"] == "created", "whoever made it was killed a moment later"
+
+
+def test_what_a_folder_holds_is_said_once_and_stays(tmp_path: Path) -> None:
+    for kind in get_args(Kind):
+        folder = create_run(tmp_path, name=kind, stem="", kind=kind)
+        folder.write_status("running", seeds=2)
+        assert (folder.kind(), folder.read_status()["kind"]) == (kind, kind)
+    assert [one.path.name for one in list_runs(tmp_path)] == ["run", "seeds"]
+    assert [one.path.name for one in list_runs(tmp_path, ("transfer",))] == ["transfer"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "files", "status"),
+    [
+        ("run", ["model.keras"], {}),
+        ("seeds", [], {"seeds": 3}),
+        ("seeds", ["seed-42"], {}),
+        ("transfer", ["transfer.json", "model.keras"], {}),
+        ("lr-find", ["lr_find.json"], {}),
+        ("mc-predict", ["mc_predict.json"], {}),
+    ],
+)
+def test_of_folders_that_do_not_say_it_the_files_tell(
+    kind: str, files: list[str], status: dict[str, int], folder: RunFolder
+) -> None:
+    said = {key: value for key, value in folder.read_status().items() if key != "kind"}
+    (folder.path / "status.json").write_text(json.dumps(said | status))
+    for name in files:
+        (folder.path / name).touch()
+    assert folder.kind() == kind
 
 
 def test_row_75_the_latest_run_is_the_last_one_created_whatever_its_name(tmp_path: Path) -> None:

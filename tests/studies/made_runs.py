@@ -61,6 +61,7 @@ def fill(
     folder.write_config(dump_experiment(Experiment.model_validate({**(written or {}), "seed": seed})))
     for epoch in range(1, epochs + 1):
         folder.append_metrics(measured(epoch, val_accuracy=validation - 0.1 / epoch))
+        folder.append_timing({"epoch": epoch, "seconds": 0.5})
     result = RunResult(
         folder.path,
         seed,
@@ -91,7 +92,7 @@ def single(runs_dir: Path, name: str, seed: int, accuracy: float, **more: Any) -
 
 def several(runs_dir: Path, name: str, tests: Sequence[float], first: int = 42, **more: Any) -> RunFolder:
     """Makes a folder of seeds from `first` upwards with these test accuracies; those of validation are 0.01 higher."""
-    parent = create_run(runs_dir, name=name, stem="")
+    parent = create_run(runs_dir, name=name, stem="", kind="seeds")
     for seed, accuracy in enumerate(tests, start=first):
         fill(parent.seed_folder(seed), seed, accuracy + 0.01, accuracy, **more)
     parent.write_status("completed", seeds=len(tests))

@@ -16,6 +16,7 @@ from dtrain.ground.errors import ConfigError, DataError
 from dtrain.runs.folder import RunFolder
 from dtrain.studies.transfer_source import TASK_B, Request, Source, find_source
 from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import run
 from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
 from tests.reuse.grafts import save_base
@@ -48,8 +49,8 @@ def trained(folder: Path, dataset: str, scaling: str) -> Path:
 def task(folder: Path, base: Path, dataset: str, *more: str) -> Source:
     """Base and task as `transfer` finds them."""
     written = [f"dataset={{name: '{dataset}'}}", "training.batch_size=16", *more]
-    options = RunOptions(folder / "runs")
-    return find_source(parse_experiment(TASK_B, "task B", written), Request(base), options, Listener())
+    workshop = Workshop(RunOptions(folder / "runs"), Listener())
+    return find_source(parse_experiment(TASK_B, "task B", written), Request(base), workshop)
 
 
 def test_unit_takes_the_range_of_the_bases_own_images(tmp_path: Path) -> None:

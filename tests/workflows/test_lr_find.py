@@ -17,8 +17,11 @@ from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
 from dtrain.rates.search_range import RateRange
 from dtrain.runs.catalogue import create_run, find_run
 from dtrain.runs.folder import list_runs
+from dtrain.trials.brief import range_test, validation_accuracy
+from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
-from dtrain.trials.workshop import Session
+from dtrain.trials.trial import Trial, train
+from dtrain.trials.workshop import Workshop
 from dtrain.workflows.lr_find import RateReport, constant, lr_find
 from tests.workflows.test_run import Listener
 
@@ -85,19 +88,19 @@ def test_brief_trainings_at_the_suggestion_and_around_it(found: RateReport) -> N
 
 def test_a_trial_is_a_training_with_a_seed_that_the_search_has_not_seen(found: RateReport, tmp_path: Path) -> None:
     assert found.suggestion is not None
-    session = Session(small(), RunOptions(tmp_path), Listener())
-    again = constant(small(seed=44), found.suggestion, epochs=8)
-    assert session.trial(again) == found.trials[1].accuracies[0]
+    workshop = Workshop(RunOptions(tmp_path), Listener())
+    again = prepare_trial(constant(small(seed=44), found.suggestion, epochs=8), workshop)
+    assert validation_accuracy(again, workshop) == found.trials[1].accuracies[0]
 
 
 def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverge(self: Session, experiment: Experiment) -> float:
+    def diverge(trial: Trial, workshop: Workshop) -> float:
         raise DivergedError("step 3: loss nan")
 
     drawn = []
-    monkeypatch.setattr(Session, "trial", diverge)
+    monkeypatch.setattr("dtrain.workflows.lr_find.validation_accuracy", diverge)
     monkeypatch.setattr(
         "dtrain.plots.rates.plot_rates", lambda curves, rates, found, path, title: drawn.append(found.rate is not None)
     )
@@ -139,10 +142,11 @@ def test_equal_seeds_give_equal_results_and_leave_only_their_folder(
 def test_the_rates_are_all_that_differs_from_a_run_and_the_momentum_holds(tmp_path: Path) -> None:
     optimizer = {"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}
     cycled = small(optimizer=optimizer, schedule="one_cycle", dataset={"train_limit": 330}, regularizer="dropout")
-    session = Session(cycled, RunOptions(tmp_path), Listener())
-    losses = session.range_test(cycled, np.full(25, 0.01))
+    workshop = Workshop(RunOptions(tmp_path), Listener())
+    trial = prepare_trial(cycled, workshop)
+    losses = range_test(trial, workshop, np.full(25, 0.01))
     run = create_run(tmp_path, name="run", stem="")
-    session.train(constant(cycled, 0.01, epochs=3), run)
+    train(own_trial(constant(trial.experiment, 0.01, epochs=3), trial.whole), workshop, run)
     np.testing.assert_array_equal(run.read_steps()["loss"][:25], losses.astype(np.float32))
 
 
@@ -241,10 +245,14 @@ def test_ftrl_is_searched_by_brief_trainings_each_at_one_rate(tmp_path: Path) ->
     report = lr_find(ftrl, replace(SEARCH, minimum=1e-4, iterations=300), RunOptions(tmp_path), Listener())
     rates = json.loads((report.folder / "lr_find.json").read_text())["learning_rates"]
     np.testing.assert_allclose(rates, np.geomspace(1e-4, 10, 11))
-    session = Session(ftrl, RunOptions(tmp_path), Listener())
-    reached = {rate: session.trial(constant(ftrl, rate, epochs=8)) for rate in rates if rate < 1}
+    workshop = Workshop(RunOptions(tmp_path), Listener())
+    trial = prepare_trial(ftrl, workshop)
+
+    def reached(rate: float) -> float:
+        return validation_accuracy(own_trial(constant(trial.experiment, rate, epochs=8), trial.whole), workshop)
+
     assert report.suggestion is not None
-    assert session.trial(constant(ftrl, report.suggestion, epochs=8)) > max(reached.values()) - 0.03
+    assert reached(report.suggestion) > max(reached(rate) for rate in rates if rate < 1) - 0.03
 
 
 def test_small_batches_see_as_many_images(tmp_path: Path) -> None:
@@ -263,7 +271,9 @@ def test_an_interrupted_search_says_so_and_suggests_nothing(tmp_path: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         lr_find(small(), SEARCH, RunOptions(tmp_path, name="cut"), Impatient(), write=tmp_path / "better.yaml")
     assert json.loads((tmp_path / "cut" / "status.json").read_text())["state"] == "interrupted"
-    assert json.loads((tmp_path / "cut" / "lr_find.json").read_text())["suggestion"] is None
+    assert not (tmp_path / "cut" / "lr_find.json").exists()
+    with pytest.raises(UsageError, match="'cut', which holds no model"):
+        find_run(tmp_path, "cut")
     assert not (tmp_path / "better.yaml").exists()
 
 

@@ -18,8 +18,10 @@ from dtrain.runs.catalogue import create_run
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import RunResult, SeedsResult
 from dtrain.trials.observer import RunObserver
+from dtrain.trials.prepare import own_trial
 from dtrain.trials.request import RunOptions
-from dtrain.trials.workshop import Session
+from dtrain.trials.trial import Trial, train
+from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import can_be_resumed, run, run_seeds
 
 
@@ -132,6 +134,15 @@ def test_a_seed_on_the_reused_epoch_equals_a_run_of_its_own(finished_seeds: Seed
     assert (third.folder / "predictions.npz").read_bytes() == (alone.folder / "predictions.npz").read_bytes()
 
 
+def test_what_the_seeds_share_is_counted_once(finished: RunResult, finished_seeds: SeedsResult) -> None:
+    own = {"build", "train", "evaluate", "save"}
+    assert set(finished.seconds) == own | {"data", "start"}
+    for one in finished_seeds.runs:
+        assert set(one.seconds) == own == set(RunFolder(one.folder).read_summary()["seconds"])
+    summary = RunFolder(finished_seeds.folder).read_summary()
+    assert set(finished_seeds.seconds) == {"data", "start"} == set(summary["seconds"])
+
+
 def test_seeds_are_summed_up_with_mean_and_interval(finished_seeds: SeedsResult) -> None:
     accuracies = [one.test.accuracy for one in finished_seeds.runs]
     assert [one.seed for one in finished_seeds.runs] == [42, 43, 44]
@@ -179,14 +190,12 @@ def test_where_every_seed_diverges_the_folder_of_them_all_is_named(tmp_path: Pat
 
 
 def test_a_seed_that_diverges_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Session.train
-
-    def diverge_once(self: Session, experiment: Experiment, folder: RunFolder) -> RunResult:
+    def diverge_once(trial: Trial, workshop: Workshop, folder: RunFolder) -> RunResult:
         wild = small(**WILD, seed=43, training={"epochs": 2, "engine": "graph"})
-        return original(self, wild if experiment.seed == 43 else experiment, folder)
+        return train(own_trial(wild, trial.whole) if trial.experiment.seed == 43 else trial, workshop, folder)
 
     experiment = small(**WILD | {"optimizer": {"kind": "sgd", "learning_rate": 0.01}})
-    monkeypatch.setattr(Session, "train", diverge_once)
+    monkeypatch.setattr("dtrain.trials.resuming.train", diverge_once)
     listener = Listener()
     result = run_seeds(experiment, 3, RunOptions(tmp_path, name="mixed"), listener)
     assert (result.diverged, [one.seed for one in result.runs]) == (1, [42, 44])

@@ -125,7 +125,7 @@ def test_why_a_run_failed(tmp_path: Path) -> None:
 
 
 def test_the_mean_over_the_seeds_that_have_ended(tmp_path: Path) -> None:
-    parent = create_run(tmp_path, name="a", stem="")
+    parent = create_run(tmp_path, name="a", stem="", kind="seeds")
     parent.write_status("running")
     accuracies = [0.80, 0.83, 0.81]
     for seed, accuracy in enumerate(accuracies):
@@ -143,14 +143,14 @@ def test_the_mean_over_the_seeds_that_have_ended(tmp_path: Path) -> None:
 
 
 def test_seeds_of_which_none_has_ended(tmp_path: Path) -> None:
-    parent = create_run(tmp_path, name="a", stem="")
+    parent = create_run(tmp_path, name="a", stem="", kind="seeds")
     fill(parent.seed_folder(0), "running", 0)
     report = show(tmp_path, "a")
     assert isinstance(report, SeedsReport) and report.result is None
 
 
 def test_seeds_on_their_way(tmp_path: Path) -> None:
-    parent = create_run(tmp_path, name="a", stem="")
+    parent = create_run(tmp_path, name="a", stem="", kind="seeds")
     edit_status(parent, seeds=3, heartbeat="2020-01-02T03:04:05+00:00")
     report = show(tmp_path)
     assert isinstance(report, SeedsReport) and (report.planned, report.runs) == (3, ())

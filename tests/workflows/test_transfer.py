@@ -18,11 +18,14 @@ from dtrain.data.sources import load_images
 from dtrain.experiment.config.loading import parse_experiment
 from dtrain.ground.errors import ConfigError, DivergedError, RunConflictError, UsageError
 from dtrain.runs.folder import RunFolder, list_runs
-from dtrain.studies.transfer_report import ARMS, TransferReport, read_report, verdict_in_words
+from dtrain.runs.results import RunResult
+from dtrain.studies.transfer_report import ARMS, TransferReport, verdict_in_words
 from dtrain.studies.transfer_source import SAMPLE, TASK_B, Request, load_task
 from dtrain.trials.request import RunOptions
+from dtrain.trials.trial import Trial, train
+from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import run
-from dtrain.workflows.show import SeedsReport, show
+from dtrain.workflows.show import RunReport, SeedsReport, show
 from dtrain.workflows.transfer import transfer
 from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
 from tests.reuse.grafts import save_base
@@ -70,13 +73,18 @@ def report(base: Path, before: bytes, listener: Listener, tmp_path_factory: pyte
 
 def test_every_arm_has_a_run_folder_for_each_seed(report: TransferReport) -> None:
     found = {str(path.relative_to(report.folder)) for path in report.folder.rglob("*") if path.is_file()}
-    top = {"config.yaml", "status.json", "transfer.json", "transfer.png", "model.keras", "model.h5"}
+    top = {"config.yaml", "study.yaml", "status.json", ".lock"}
+    top |= {"transfer.json", "transfer.png", "model.keras", "model.h5"}
     arm = {"config.yaml", "status.json", "summary.json"}
-    seed = arm | {"metrics.jsonl", "timing.jsonl", "predictions.npz"}
+    seed = arm | {"metrics.jsonl", "timing.jsonl", "predictions.npz", "steps.npz", "curves.png", ".lock"}
     expected = top | {f"{one}/{name}" for one in ARMS for name in arm}
     expected |= {f"{one}/seed-{number}/{name}" for one in ARMS for number in (42, 43) for name in seed}
-    assert found == expected
+    assert {one for one in found if "/checkpoints/" not in one} == expected
+    saved = [report.folder / arm / "seed-43" / "checkpoints" / "000001" for arm in ARMS]
+    assert all(one.is_dir() for one in saved)
     assert RunFolder(report.folder).read_status()["state"] == "completed"
+    kinds = [RunFolder(report.folder / path).kind() for path in (".", "random", "random/seed-42")]
+    assert kinds == ["transfer", "seeds", "run"]
 
 
 def test_every_training_says_which_arm_and_base_it_is_of(report: TransferReport, before: bytes) -> None:
@@ -136,7 +144,7 @@ def test_differences_and_verdict_follow_the_accuracies(report: TransferReport) -
 
 
 def test_the_report_is_read_back_and_is_no_trained_run(report: TransferReport) -> None:
-    assert read_report(report.folder.parent, "one") == report
+    assert show(report.folder.parent, "one") == report
     assert list_runs(report.folder.parent) == []
     arm = show(report.folder.parent, str(report.folder / "scratch"))
     assert isinstance(arm, SeedsReport) and arm.result
@@ -144,25 +152,26 @@ def test_the_report_is_read_back_and_is_no_trained_run(report: TransferReport) -
 
 
 def test_a_bare_show_is_of_what_was_made_last(report: TransferReport, tmp_path: Path) -> None:
-    assert read_report(tmp_path, None) is None
     single(tmp_path, "before", 42, 0.9)
+    assert isinstance(show(tmp_path), RunReport)
     made = shutil.copytree(report.folder, tmp_path / "experiment")
     (made / "status.json").write_text(json.dumps(RunFolder(made).read_status() | {"created": "2100-01-01T00:00:00"}))
-    assert read_report(tmp_path, None) == replace(report, folder=made)
+    assert show(tmp_path) == replace(report, folder=made)
     late = single(tmp_path, "after", 42, 0.9).path / "status.json"
     late.write_text(json.dumps(json.loads(late.read_text()) | {"created": "2100-01-01T00:00:01"}))
-    assert read_report(tmp_path, None) is None
+    assert isinstance(show(tmp_path), RunReport)
 
 
 def test_what_has_not_ended_is_not_shown(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dtrain.workflows.transfer.train_arms", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         transfer(TASK, Request(base, seeds=2), RunOptions(tmp_path, name="one"), Listener())
+    assert f"`dtrain resume {tmp_path / 'one'}`" in caught.value.__notes__[0]
     with pytest.raises(RunConflictError, match="the experiment was interrupted"):
-        read_report(tmp_path, "one")
+        show(tmp_path, "one")
 
 
 def test_the_same_seeds_give_the_same_bytes(report: TransferReport, base: Path, tmp_path: Path) -> None:
@@ -189,16 +198,12 @@ def test_controls_can_be_left_out_and_the_result_be_a_base_again(
 def test_a_seed_that_diverges_is_left_out_and_the_command_partly_fails(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dtrain.trials.arms import Arms
-
-    trained = Arms.train
-
-    def diverging(self: Arms, arm: str, seed: int, observer: object) -> object:
-        if (arm, seed) == ("scratch", 43):
+    def diverging(trial: Trial, workshop: Workshop, folder: RunFolder) -> RunResult:
+        if trial.reuse and (trial.reuse.arm, trial.experiment.seed) == ("scratch", 43):
             raise DivergedError("step 3: loss inf")
-        return trained(self, arm, seed, observer)  # type: ignore[arg-type]
+        return train(trial, workshop, folder)
 
-    monkeypatch.setattr(Arms, "train", diverging)
+    monkeypatch.setattr("dtrain.trials.resuming.train", diverging)
     few = ["--seeds", "3", "--runs-dir", str(tmp_path), "dataset.train_limit=40", "training.engine=graph"]
     task = [f"dataset.name={SAMPLE}", "transfer.unfrozen_epochs=0", "transfer.frozen_epochs=1"]
     assert main(["transfer", "--base", str(base), *few, *task, "--json"]) == 10

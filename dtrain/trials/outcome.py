@@ -1,0 +1,110 @@
+"""What becomes of a trial that is trained: its model, predictions and results, in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dtrain.experiment.draft import EarlyStopping
+from dtrain.ground.files import replace_file
+from dtrain.reuse.recorded import WEIGHTS, weights_digest
+from dtrain.runs.folder import RunFolder
+from dtrain.runs.results import REUSE, RunResult, split_result
+
+if TYPE_CHECKING:
+    import keras
+
+    from dtrain.engine.evaluation import Evaluation
+    from dtrain.engine.state import History
+    from dtrain.trials.trial import Trial
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A trial that is trained.
+
+    Args:
+        trial: What was trained.
+        folder: Its folder.
+        model: The model, at its final weights.
+        history: What was measured.
+        evaluations: What the model says of ``train``, ``validation`` and ``test``.
+    """
+
+    trial: Trial
+    folder: RunFolder
+    model: keras.Model
+    history: History
+    evaluations: Mapping[str, Evaluation]
+
+    @property
+    def models(self) -> RunFolder | None:
+        """Where the model goes."""
+        return self.trial.models if self.trial.reuse else self.folder
+
+    @property
+    def failure(self) -> str:
+        """What the training came to nothing by; empty where it did not, or is a control, which may well do so."""
+        from dtrain.engine.evaluation import failure_of
+
+        return "" if self.trial.reuse else failure_of(self.evaluations["train"], self.evaluations["validation"])
+
+    def save(self) -> str:
+        """Writes predictions and model, of stock Keras layers, none of them frozen; returns the digest of its weights.
+
+        It is empty where the model goes nowhere.
+        """
+        from dtrain.engine.model import stock_model
+
+        self.folder.write_predictions(self.evaluations["test"].probabilities, self.evaluations["test"].labels)
+        if self.models is None:
+            return ""
+        # the next stage freezes again what it must
+        self.model.trainable = True
+        model = stock_model(self.model)
+        for suffix in self.trial.experiment.training.save:
+            with replace_file(self.models.model_path(suffix)) as path:
+                model.save(path)
+        return weights_digest(model)
+
+    def result(self, seconds: dict[str, float]) -> RunResult:
+        """Returns the results.
+
+        Args:
+            seconds: Duration of each phase.
+        """
+        experiment, history = self.trial.experiment, self.history
+        splits = {name: split_result(one) for name, one in self.evaluations.items()}
+        trained = np.diff([*history.began, len(history.epochs)])
+        return RunResult(
+            folder=self.folder.path,
+            seed=experiment.seed,
+            best_epoch=history.best_epoch,
+            epochs=len(history.epochs),
+            parameters=self.model.count_params(),
+            train=splits["train"],
+            validation=splits["validation"],
+            test=splits["test"],
+            seconds=seconds,
+            engine=experiment.training.engine,
+            stopped_early=any(few < stage.epochs for few, stage in zip(trained, self.trial.stages, strict=True)),
+            saved=() if self.trial.reuse else experiment.training.save,
+            monitor=(experiment.training.early_stopping or EarlyStopping()).monitor,
+        )
+
+    def summarise(self, result: RunResult, versions: Mapping[str, str], weights: str) -> None:
+        """Writes the results, which are the last of all that is written.
+
+        Args:
+            result: The results.
+            versions: Of what they depend on.
+            weights: What `save` returned.
+        """
+        summary = asdict(result) | {"dataset_digest": self.trial.whole.digest, "versions": versions}
+        del summary["folder"]
+        # arms of one experiment are equal, so that nothing else in the folder tells them apart
+        more = {REUSE: asdict(self.trial.reuse)} if self.trial.reuse else {WEIGHTS: weights}
+        self.folder.write_summary(summary | more)
