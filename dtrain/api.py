@@ -114,7 +114,7 @@ def resume(
     device: str = "auto",
     data_dir: Where | None = None,
     progress: Progress = False,
-) -> RunResult | SeedsResult:
+) -> RunResult | SeedsResult | TransferReport:
     """Goes on with a run, the latest if it is None, as `dtrain resume` does: its options are the keywords."""
     with _watched(progress, "looking for the run") as observer:
         from dtrain.workflows.resume import ResumeRequest
