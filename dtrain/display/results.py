@@ -28,6 +28,7 @@ Parts = Iterator[RenderableType]
 """Strings are printed as they are, however long; anything else is fitted to the terminal."""
 
 DEFAULT_RUNS_DIR = Path("runs")
+MOST_EPOCHS_IN_TEXT = 1000
 MOST_CLASSES_IN_TEXT = 20
 MISTAKES_IN_TEXT = 5
 
@@ -70,7 +71,10 @@ def describe_run_report(report: RunReport) -> Parts:
     """Yields how a run is doing, its epochs, its result where it has one, and where its pictures are."""
     done = f"epoch {len(report.metrics)} of {report.epochs}"
     yield from _describe_status(report.folder, report.status, f"{done}, seed {report.seed}")
-    yield EpochTable([dict(one, seconds=took) for one, took in zip(report.metrics, report.seconds, strict=True)])
+    if len(report.metrics) > MOST_EPOCHS_IN_TEXT:
+        yield f"the last {MOST_EPOCHS_IN_TEXT:,} epochs; all are in metrics.jsonl"
+    epochs = [dict(one, seconds=took) for one, took in zip(report.metrics, report.seconds, strict=True)]
+    yield EpochTable(epochs, MOST_EPOCHS_IN_TEXT)
     if report.status.state in RESUMABLE:
         begins = f"from step {report.saved_step:,}" if report.saved_step else "from the first step"
         yield next_step(f"dtrain resume {reference(report.folder)}", f"goes on {begins}")

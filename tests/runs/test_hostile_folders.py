@@ -188,3 +188,14 @@ def test_a_pipe_in_one_folder_holds_up_no_other(runs: Path) -> None:
     damage(runs, "a/status.json", "pipe")
     assert [one.path.name for one in list_runs(runs)] == ["b", "c"]
     assert find_run(runs, None) == RunFolder(runs / "c")
+
+
+def test_of_very_many_epochs_the_last_ones_are_shown(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.dumps(measured(epoch)) + "\n" for epoch in range(1, 2_001)]
+    (runs / "a" / "metrics.jsonl").write_text("".join(lines))
+    config = runs / "a" / "config.yaml"
+    config.write_text(config.read_text().replace("epochs: 20", "epochs: 2000"))
+    assert main(["show", "a", "--runs-dir", str(runs)]) == 0
+    shown = capsys.readouterr().out
+    assert "the last 1,000 epochs; all are in metrics.jsonl" in shown
+    assert len(shown.splitlines()) < 1_100
