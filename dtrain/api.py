@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     Split = Literal["test", "validation"]
 
 DATA_DIR = "DTRAIN_DATA_DIR"
-"""The variable that says where full data sets are, where nothing else does."""
 
 
 def load(config: Config = None, overrides: Sequence[str] = (), **changes: object) -> Experiment:
@@ -77,17 +76,14 @@ def run(
 
     Args:
         config: What to train, as for `load`; so are `overrides` and `changes`.
-        seeds: With how many seeds, from the experiment's own upwards; None trains it once.
+        seeds: With how many seeds, from the experiment's own upwards; None trains it once, for a `RunResult`.
         runs_dir: Folder of all run folders.
         name: Name of the run folder; None takes one after the file, with a number.
         device: ``auto``, ``cpu`` or ``gpu:N``.
-        data_dir: Folder to look for full data sets in first; None takes that of DTRAIN_DATA_DIR.
+        data_dir: Folder to look for full data sets in first; None takes that of the variable DTRAIN_DATA_DIR.
         strict: Whether advice that is not followed is an error.
         progress: False only warns, by `DtrainWarning`; True shows what the command line shows, ``"warnings"`` what it
             does with ``--quiet``; a `RunObserver` is told.
-
-    Returns:
-        A `RunResult`; with seeds a `SeedsResult`.
 
     Raises:
         DtrainError: What is wrong, missing or diverged, and what to do about it.
@@ -149,9 +145,8 @@ def lr_find(
 
         search = RateRange(minimum, maximum, iterations, seeds)
         start, given = _written(config, overrides, changes)
-        experiment = load_experiment(start, given)
         options = _options(runs_dir, device, data_dir, name, stem_of(start))
-        return work(experiment, search, options, observer, write=_path(write), verify=verify)
+        return work(load_experiment(start, given), search, options, observer, write=_path(write), verify=verify)
 
 
 def transfer(
@@ -183,8 +178,7 @@ def transfer(
         start, given = _written(config, overrides, changes)
         options = _options(runs_dir, device, data_dir, name, stem_of(start, "transfer"))
         experiment, warnings = load_task(start, given, options.data_dir)
-        request = Request(Path(_named(base)), seeds, controls, warnings)
-        return work(experiment, request, options, observer)
+        return work(experiment, Request(Path(_named(base)), seeds, controls, warnings), options, observer)
 
 
 def mc_predict(
@@ -248,8 +242,7 @@ def compare(
     """Compares experiments, named or as they were returned, as `dtrain compare` does; warns of what its report does."""
     from dtrain.workflows.compare import compare as work
 
-    matters = None if worth is None else worth / 100
-    report = work(Path(runs_dir), [*map(_named, runs)], _path(csv), _path(plot), matters)
+    report = work(Path(runs_dir), [*map(_named, runs)], _path(csv), _path(plot), worth and worth / 100)
     for warning in report.warnings:
         RunObserver().on_warning(warning)
     return report
@@ -262,11 +255,11 @@ def _watched(progress: Progress, phase: str, seeds: int = 1) -> Iterator[RunObse
         observer = progress or RunObserver()
         observer.on_phase(phase)
         yield observer
-    else:
-        from dtrain.display.progress import progress as shown
+        return
+    from dtrain.display.progress import progress as shown
 
-        with shown(quiet=progress == "warnings", seeds=seeds) as told, _watched(told, phase) as observer:
-            yield observer
+    with shown(quiet=progress == "warnings", seeds=seeds) as told, _watched(told, phase) as observer:
+        yield observer
 
 
 def _written(config: Config, overrides: Sequence[str], changes: Mapping[str, object]) -> tuple[Source, list[str]]:
@@ -282,11 +275,11 @@ def _written(config: Config, overrides: Sequence[str], changes: Mapping[str, obj
 
 
 def _named(run: Any) -> Any:
-    return None if run is None else os.fspath(getattr(run, "folder", run))
+    return run and os.fspath(getattr(run, "folder", run))
 
 
 def _path(where: Where | None) -> Path | None:
-    return None if where is None else Path(where)
+    return Path(where) if where else None
 
 
 def _options(

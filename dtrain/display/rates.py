@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import literal
-from dtrain.display.tables import bare_table, percent, points_interval
+from dtrain.display.tables import percent, points_interval, table_of_numbers
 from dtrain.rates.rules import RULE_NAMES
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
 
 def _trial_table(report: RateReport) -> Table:
     seeds = len(report.trials[0].accuracies)
-    table = bare_table()
-    for heading in (f"{seeds} brief trainings", "rate", "validation accuracy", "beside 1x", "95% interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = "rate", "validation accuracy", "beside 1x", "95% interval"
+    table = table_of_numbers(f"{seeds} brief trainings", *headings)
     for one in report.trials:
         accuracy = percent(fmean(one.finite)) if one.finite else ""
         accuracy += f" ({one.diverged} diverged)" if one.diverged else ""
@@ -56,10 +55,7 @@ def _trial_table(report: RateReport) -> Table:
 
 
 def _rule_table(report: RateReport) -> Table:
-    table = bare_table()
-    table.add_column("rule", no_wrap=True)
-    for heading in ("mean", "lowest seed", "highest seed"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = table_of_numbers("rule", "mean", "lowest seed", "highest seed")
     for name, one in report.rates.items():
         table.add_row(RULE_NAMES[name], *(f"{rate:.2g}" for rate in (one.middle, one.low, one.high)))
     return table

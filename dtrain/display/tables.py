@@ -67,6 +67,14 @@ def bare_table(gap: int = 2, heading: str = "bold") -> Table:
     return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=heading)
 
 
+def table_of_numbers(*headings: str) -> Table:
+    """Returns a table without lines whose columns are numbers, but for the first, which says of what."""
+    table = bare_table()
+    for heading in headings:
+        table.add_column(heading, justify="right" if table.columns else "left", no_wrap=bool(table.columns))
+    return table
+
+
 @dataclass(frozen=True)
 class _Column:
     """One column of the epoch table.

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
 from dtrain.display.results import next_step, reference
-from dtrain.display.tables import bare_table, duration, percent, percent_interval, points_interval
+from dtrain.display.tables import duration, percent, percent_interval, points_interval, table_of_numbers
 from dtrain.experiment.transfer import Stage
 from dtrain.ground.printable import printable
 
@@ -64,16 +64,8 @@ def _stage(stage: Stage) -> str:
     return f"{epochs} {'' if stage.name == 'scratch' else stage.name + ' '}at {stage.learning_rate:g}"
 
 
-def _table(*headings: str) -> Table:
-    table = bare_table()
-    table.add_column(headings[0])
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
 def _arms(report: TransferReport) -> Table:
-    table = _table("", *_seeds_heading(report), "test accuracy", "95% interval", "lowest", "highest")
+    table = table_of_numbers("", *_seeds_heading(report), "test accuracy", "95% interval", "lowest", "highest")
     for arm in report.arms:
         measured, seeds = arm.measured, _seeds(report, len(arm.measured))
         if arm.mean is None:
@@ -86,7 +78,7 @@ def _arms(report: TransferReport) -> Table:
 
 def _contrasts(report: TransferReport) -> Table:
     words: dict[str, str] = {arm.name: arm.words for arm in report.arms}
-    table = _table("\nreused layers minus", "\npoints", "\n95% interval", "t test\np", "exact\np", "\nr")
+    table = table_of_numbers("\nreused layers minus", "\npoints", "\n95% interval", "t test\np", "exact\np", "\nr")
     for one in report.contrasts:
         if one.difference:
             numbers = one.difference.t_probability, one.difference.exact_probability, one.correlation

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence, literal
-from dtrain.display.tables import bare_table, percent
+from dtrain.display.tables import percent, table_of_numbers
 from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
     from dtrain.statistics.calibration import Estimate, Quality
-    from dtrain.workflows.mc_predict import ImageReport, McReport
+    from dtrain.statistics.uncertainty import ImageReport
+    from dtrain.workflows.mc_predict import McReport
 
 LISTED_IMAGES = 5
 
@@ -43,17 +44,9 @@ def describe_mc(report: McReport) -> Iterator[RenderableType]:
     yield Sentence(report.verdict, "verdict", "bold")
 
 
-def _table(*headings: str) -> Table:
-    table = bare_table()
-    table.add_column(headings[0], no_wrap=True)
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
 def _quality_table(report: McReport) -> Table:
     assert report.comparison
-    table = _table("", "dropout off", f"on, mean of {report.samples}", "difference")
+    table = table_of_numbers("", "dropout off", f"on, mean of {report.samples}", "difference")
     rows = {
         "accuracy": "accuracy",
         "log_loss": "log loss",
@@ -81,7 +74,7 @@ def _estimate(one: Estimate, factor: float, *, signed: bool = False) -> str:
 
 
 def _kept_table(report: McReport) -> Table:
-    table = _table("keep the surest", "images", "dropout off", "dropout on")
+    table = table_of_numbers("keep the surest", "images", "dropout off", "dropout on")
     for one in report.kept:
         table.add_row(f"{one.share:.0%}", f"{one.images:,}", percent(one.plain), percent(one.mc))
     return table
@@ -117,7 +110,7 @@ def _describe_image(report: McReport, one: ImageReport) -> Iterator[RenderableTy
     label = f", {printable(one.label)}" if one.label else ""
     yield Text(f"image #{one.image}{label}", "bold")
     numbers = (f"pass {number}" for number in range(1, len(one.passes) + 1))
-    table = _table("probability of", "off", f"mean of {report.samples}", "deviation", *numbers)
+    table = table_of_numbers("probability of", "off", f"mean of {report.samples}", "deviation", *numbers)
     for index, name in enumerate(report.class_names):
         values = [one.plain[index], one.mean[index], one.deviation[index], *(single[index] for single in one.passes)]
         table.add_row(printable(name), *(f"{value:.2f}" for value in values), style=_row_style(one, index))

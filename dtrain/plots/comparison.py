@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dtrain.plots.canvas import MARGINS, PLAIN, empty_figure, label_axes, save, shorten
+from dtrain.plots.canvas import MARGINS, PLAIN, empty_figure, label_axes, shorten
 from dtrain.statistics.intervals import Interval
 
 PALETTE = "tab10"
@@ -45,19 +44,13 @@ class Curves:
     interval: Interval
 
 
-def plot_comparison(experiments: Sequence[Curves], path: Path, title: str) -> None:
-    """Draws the validation curves and the test accuracies of several experiments into a PNG file.
+def comparison_figure(experiments: Sequence[Curves], title: str) -> Figure:
+    """Draws the validation curves and the test accuracies of several experiments.
 
     Args:
         experiments: In the order in which they are listed, at least one.
-        path: The file; replaced as a whole.
         title: What stands above.
     """
-    save(comparison_figure(experiments, title), path)
-
-
-def comparison_figure(experiments: Sequence[Curves], title: str) -> Figure:
-    """Returns the picture of `plot_comparison`."""
     figure = empty_figure(15, max(5.0, 2.2 + 0.35 * len(experiments)), title)
     figure.set_layout_engine("constrained", **MARGINS)
     loss, accuracy, test = figure.subplots(1, 3)

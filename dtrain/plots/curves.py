@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from dtrain.plots.canvas import MARGINS, TRAINING, VALIDATION, Array, empty_figure, label_axes, save
+from dtrain.plots.canvas import MARGINS, TRAINING, VALIDATION, Array, empty_figure, label_axes
 
 BEST: dict[str, Any] = {"color": "black", "marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none"}
 RAW: dict[str, Any] = {"color": "#a9bcd0", "linestyle": "-", "linewidth": 0.7}
@@ -21,20 +20,14 @@ LOGARITHMIC_SPAN = 100
 SMOOTHED_SHARE = 0.02
 
 
-def plot_curves(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], path: Path, title: str) -> None:
-    """Draws how training went, 1100 x 800 pixels, into a PNG file.
+def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], title: str) -> Figure:
+    """Draws loss, accuracy, learning rate, and momentum or gradient norm, 1100 x 800 pixels.
 
     Args:
         metrics: The lines of metrics.jsonl, at least one.
         steps: The arrays of steps.npz, each [steps].
-        path: The file; replaced as a whole.
         title: What stands above.
     """
-    save(curves_figure(metrics, steps, title), path)
-
-
-def curves_figure(metrics: Sequence[Mapping[str, Any]], steps: Mapping[str, Array], title: str) -> Figure:
-    """Returns the picture of `plot_curves`: loss, accuracy, learning rate, and momentum or gradient norm."""
     figure = empty_figure(11, 8, title)
     figure.set_layout_engine("constrained", **MARGINS)
     panels = figure.subplots(2, 2)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from dtrain.plots.canvas import MARGINS, PLAIN, Array, empty_figure, save, shorten
+from dtrain.plots.canvas import MARGINS, PLAIN, Array, empty_figure, shorten
 
 LONGEST_NAME = 16
 COUNTED_CLASSES = 30
@@ -18,32 +17,14 @@ FEWEST_COLUMNS, GALLERY_COLUMNS, GALLERY_IMAGES = 3, 6, 24
 CAPTION_WIDTH = 24
 
 
-def plot_confusion(matrix: Array, class_names: Sequence[str], path: Path, title: str) -> None:
-    """Draws how many images of each class were taken for each class into a PNG file.
+def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> Figure:
+    """Draws how many images of each class were taken for each class, coloured by their share of the true class.
 
     Args:
         matrix: int [classes, classes]: true classes are rows, predicted classes columns.
         class_names: A name for each class.
-        path: The file; replaced as a whole.
         title: What stands above.
     """
-    save(confusion_figure(matrix, class_names, title), path)
-
-
-def plot_gallery(images: Array, captions: Sequence[Sequence[str]], path: Path, title: str) -> None:
-    """Draws up to 24 images with a caption below each into a PNG file.
-
-    Args:
-        images: [images, height, width] or [images, height, width, 3], in [0, 1].
-        captions: Up to three lines for each image.
-        path: The file; replaced as a whole.
-        title: What stands above.
-    """
-    save(gallery_figure(images, captions, title), path)
-
-
-def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> Figure:
-    """Returns the picture of `plot_confusion`: counts in the cells, coloured by their share of the true class."""
     classes = len(class_names)
     side = float(np.clip(3.2 + 0.6 * classes, 6, 16))
     figure = empty_figure(side + 1, side, title)
@@ -68,7 +49,13 @@ def confusion_figure(matrix: Array, class_names: Sequence[str], title: str) -> F
 
 
 def gallery_figure(images: Array, captions: Sequence[Sequence[str]], title: str) -> Figure:
-    """Returns the picture of `plot_gallery`."""
+    """Draws up to 24 images with a caption below each.
+
+    Args:
+        images: [images, height, width] or [images, height, width, 3], in [0, 1].
+        captions: Up to three lines for each image.
+        title: What stands above.
+    """
     shown = min(len(images), GALLERY_IMAGES)
     columns = min(GALLERY_COLUMNS, max(shown, FEWEST_COLUMNS))
     rows = max(-(-shown // columns), 1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, Array, empty_figure, label_axes, save, shorten
+from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, Array, empty_figure, label_axes, shorten
 from dtrain.plots.curves import RAW
 from dtrain.rates.rules import RULE_NAMES
 from dtrain.rates.suggestion import Curve, Suggestion
@@ -21,21 +20,15 @@ LOSS_HEADROOM = 1.3
 """Losses up to this multiple of the first one are shown; what explodes leaves the picture at its top."""
 
 
-def plot_rates(curves: Sequence[Curve], rates: Array, found: Suggestion, path: Path, title: str) -> None:
-    """Draws the losses at each learning rate, what each rule says of them and the suggestion into a PNG file.
+def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title: str) -> Figure:
+    """Draws the losses at each learning rate, what each rule says of them and the suggestion.
 
     Args:
         curves: One for each seed.
         rates: The rate of each step planned, or of each brief training [rates].
         found: What all seeds together say.
-        path: The file; replaced as a whole.
         title: What stands above.
     """
-    save(rates_figure(curves, rates, found, title), path)
-
-
-def rates_figure(curves: Sequence[Curve], rates: Array, found: Suggestion, title: str) -> Figure:
-    """Returns the picture of `plot_rates`."""
     figure = empty_figure(11, 7, title)
     figure.set_layout_engine("constrained", **MARGINS)
     axes = figure.subplots()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes, save
+from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes
 from dtrain.statistics.intervals import Interval
 
 HEIGHT_OF_AN_ARM, OTHER_HEIGHT = 0.9, 1.6
@@ -39,20 +38,14 @@ class ArmValues(Protocol):
         """Of the mean."""
 
 
-def plot_arms(arms: Sequence[ArmValues], seeds: Sequence[int], path: Path, title: str) -> None:
-    """Draws test accuracies into a PNG file.
+def arms_figure(arms: Sequence[ArmValues], seeds: Sequence[int], title: str) -> Figure:
+    """Draws test accuracies.
 
     Args:
         arms: The arms, from top to bottom.
         seeds: The seeds of the accuracies; thin lines join those of one seed.
-        path: The file; replaced as a whole.
         title: What stands above.
     """
-    save(arms_figure(arms, seeds, title), path)
-
-
-def arms_figure(arms: Sequence[ArmValues], seeds: Sequence[int], title: str) -> Figure:
-    """Returns the picture of `plot_arms`."""
     figure = empty_figure(9, OTHER_HEIGHT + HEIGHT_OF_AN_ARM * len(arms), title)
     figure.set_layout_engine("constrained", **MARGINS)
     axes = figure.subplots()

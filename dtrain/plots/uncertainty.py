@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes, save, shorten
+from dtrain.plots.canvas import MARGINS, PLAIN, TRAINING, VALIDATION, Array, empty_figure, label_axes, shorten
 from dtrain.statistics.calibration import Comparison, Kept, Quality
-from dtrain.statistics.uncertainty import Settling
+from dtrain.statistics.uncertainty import ImageReport, Settling
 
 STYLES: dict[str, dict[str, Any]] = {"off": VALIDATION | {"marker": "s"}, "on": TRAINING | {"marker": "o"}}
 NAMES = {"off": "dropout off", "on": "mean of the passes"}
@@ -21,73 +20,14 @@ COLUMNS = 6
 NAME_WIDTH = 13
 
 
-class CertaintyImage(Protocol):
-    """What the picture needs of an image: its number, its class, and mean and deviation for each class."""
-
-    @property
-    def image(self) -> int:
-        """Its number."""
-
-    @property
-    def label(self) -> str:
-        """Its class."""
-
-    @property
-    def mean(self) -> tuple[float, ...]:
-        """Mean of the passes [classes]."""
-
-    @property
-    def deviation(self) -> tuple[float, ...]:
-        """Deviation of the passes [classes]."""
-
-
-def plot_calibration(comparison: Comparison, kept: Sequence[Kept], path: Path, title: str) -> None:
-    """Draws accuracy against confidence, and against the share of the images kept, into a PNG file.
+def calibration_figure(comparison: Comparison, kept: Sequence[Kept], title: str) -> Figure:
+    """Draws accuracy against confidence, and against the share of the images kept.
 
     Args:
         comparison: Plain prediction and mean of the passes, measured.
         kept: Accuracies when the most uncertain images are set aside.
-        path: The file; replaced as a whole.
         title: What stands above.
     """
-    save(calibration_figure(comparison, kept, title), path)
-
-
-def plot_settling(settling: Sequence[Settling], enough: int | None, path: Path, title: str) -> None:
-    """Draws the estimate after rising numbers of passes into a PNG file.
-
-    Args:
-        settling: The estimate after each number.
-        enough: The number that would have been enough; None where there is none.
-        path: The file; replaced as a whole.
-        title: What stands above.
-    """
-    save(settling_figure(settling, enough, title), path)
-
-
-def plot_certainty(
-    pictures: Array,
-    images: Sequence[CertaintyImage],
-    class_names: Sequence[str],
-    certain: int,
-    path: Path,
-    title: str,
-) -> None:
-    """Draws images with the likeliest classes, their mean and deviation below each, into a PNG file.
-
-    Args:
-        pictures: [images, height, width] or [images, height, width, channels], in [0, 1].
-        images: What is known of each.
-        class_names: In the order of the labels.
-        certain: How many of the first are the most certain; the others are the least certain.
-        path: The file; replaced as a whole.
-        title: What stands above.
-    """
-    save(certainty_figure(pictures, images, class_names, certain, title), path)
-
-
-def calibration_figure(comparison: Comparison, kept: Sequence[Kept], title: str) -> Figure:
-    """Returns the picture of `plot_calibration`."""
     figure = empty_figure(11, 5.2, title)
     figure.set_layout_engine("constrained", **MARGINS)
     left, right = figure.subplots(1, 2)
@@ -118,7 +58,13 @@ def _mark_counts(axes: Axes, quality: Quality, key: str) -> None:
 
 
 def settling_figure(settling: Sequence[Settling], enough: int | None, title: str) -> Figure:
-    """Returns the picture of `plot_settling`."""
+    """Draws the estimate after rising numbers of passes.
+
+    Args:
+        settling: The estimate after each number.
+        enough: The number that would have been enough; None where there is none.
+        title: What stands above.
+    """
     figure = empty_figure(11, 4.2, title)
     figure.set_layout_engine("constrained", **MARGINS)
     measures: dict[str, list[float | None]] = {
@@ -139,9 +85,17 @@ def settling_figure(settling: Sequence[Settling], enough: int | None, title: str
 
 
 def certainty_figure(
-    pictures: Array, images: Sequence[CertaintyImage], class_names: Sequence[str], certain: int, title: str
+    pictures: Array, images: Sequence[ImageReport], class_names: Sequence[str], certain: int, title: str
 ) -> Figure:
-    """Returns the picture of `plot_certainty`."""
+    """Draws images with the likeliest classes, their mean and deviation below each.
+
+    Args:
+        pictures: [images, height, width] or [images, height, width, channels], in [0, 1].
+        images: What is known of each.
+        class_names: In the order of the labels.
+        certain: How many of the first are the most certain; the others are the least certain.
+        title: What stands above.
+    """
     blocks = [range(certain)] + [
         range(start, min(start + COLUMNS, len(images))) for start in range(certain, len(images), COLUMNS)
     ]
@@ -166,7 +120,7 @@ def certainty_figure(
     return figure
 
 
-def _draw_bars(axes: Axes, image: CertaintyImage, class_names: Sequence[str]) -> None:
+def _draw_bars(axes: Axes, image: ImageReport, class_names: Sequence[str]) -> None:
     """The likeliest classes, the true one in another colour, with one deviation to each side."""
     best = np.argsort(image.mean)[::-1][:BARS]
     colors = [TRAINING["color"] if class_names[one] == image.label or not image.label else "0.65" for one in best]

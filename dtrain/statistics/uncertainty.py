@@ -153,6 +153,35 @@ class Settling:
     log_loss: float | None
 
 
+@dataclass(frozen=True)
+class ImageReport:
+    """One image with dropout off and on.
+
+    Args:
+        image: Its number, from 0.
+        label: Its class; empty where nobody knows.
+        plain: Probabilities with dropout off [classes].
+        mean: Mean of the passes [classes].
+        deviation: Standard deviation of the passes [classes].
+        predictive_entropy: Entropy of the mean, in nats.
+        expected_entropy: Mean entropy of the passes.
+        mutual_information: The difference of the two.
+        disagreement: Share of the passes that predict another class than the mean.
+        passes: The first passes [passes, classes]; empty where they were not asked for.
+    """
+
+    image: int
+    label: str
+    plain: tuple[float, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    predictive_entropy: float
+    expected_entropy: float
+    mutual_information: float
+    disagreement: float
+    passes: tuple[tuple[float, ...], ...] = ()
+
+
 class SettlingSums:
     """Sums over batches of images of how far the estimate has settled after some numbers of passes.
 

@@ -117,7 +117,8 @@ class Recorder:
         self._request.obey()
 
     def _keep_history(self) -> None:
-        from dtrain.plots.curves import plot_curves
+        from dtrain.plots import canvas
+        from dtrain.plots.curves import curves_figure
 
         if self._trainer is None:
             return
@@ -125,7 +126,7 @@ class Recorder:
         self._folder.write_steps(history.steps)
         if history.epochs:
             epochs = [asdict(one) for one in history.epochs]
-            plot_curves(epochs, history.steps, self._folder.curves_path, self._folder.path.name)
+            canvas.save(curves_figure(epochs, history.steps, self._folder.path.name), self._folder.curves_path)
 
     def _save(self, take_state: Callable[[], TrainingState]) -> None:
         assert self._trainer

@@ -289,7 +289,8 @@ def _cell(value: object) -> object:
 
 
 def _draw(report: CompareReport, groups: Sequence[Group], path: Path) -> None:
-    from dtrain.plots.comparison import Curves, plot_comparison
+    from dtrain.plots.canvas import save
+    from dtrain.plots.comparison import Curves, comparison_figure
 
     by_name = {group.name: group for group in groups}
     curves = [
@@ -302,4 +303,4 @@ def _draw(report: CompareReport, groups: Sequence[Group], path: Path) -> None:
         )
         for one in report.standings
     ]
-    plot_comparison(curves, path, f"{len(curves)} experiments, the best by validation first")
+    save(comparison_figure(curves, f"{len(curves)} experiments, the best by validation first"), path)

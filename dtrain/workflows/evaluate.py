@@ -174,17 +174,18 @@ def _worst_mistakes(evaluation: Evaluation, names: tuple[str, ...]) -> tuple[Mis
 
 def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> None:
     """Writes the pictures and the report; each file is replaced as a whole."""
-    from dtrain.plots.mistakes import plot_confusion, plot_gallery
+    from dtrain.plots.canvas import save
+    from dtrain.plots.mistakes import confusion_figure, gallery_figure
 
     report.folder.mkdir(exist_ok=True)
     title = f"{report.run.name}, {report.split} images"
-    plot_confusion(np.asarray(report.confusion), names, report.folder / CONFUSION, title)
+    save(confusion_figure(np.asarray(report.confusion), names, title), report.folder / CONFUSION)
     if report.mistakes:
         images = visible(split.images[[one.image for one in report.mistakes]])
         captions = [
             (one.label, f"taken for {one.prediction}", f"{one.sureness} sure, #{one.image}") for one in report.mistakes
         ]
-        plot_gallery(images, captions, report.folder / MISTAKES, f"{title}: the worst mistakes")
+        save(gallery_figure(images, captions, f"{title}: the worst mistakes"), report.folder / MISTAKES)
     content = asdict(report)
     del content["run"], content["folder"]
     RunFolder(report.run).write_evaluation(report.split, content)

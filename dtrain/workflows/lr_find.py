@@ -146,12 +146,13 @@ def search_into(
 
 def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experiment, folder: RunFolder) -> None:
     """Writes report and picture, both of which say the same."""
-    from dtrain.plots.rates import plot_rates
+    from dtrain.plots.canvas import save
+    from dtrain.plots.rates import rates_figure
 
     rates = rates_of(experiment, report.range)
     _write_report(folder, _content(report, curves, rates))
     found = Suggestion(report.suggestion, report.reason, report.edge)
-    plot_rates(curves, rates, found, folder.path / PICTURE, folder.path.name)
+    save(rates_figure(curves, rates, found, folder.path.name), folder.path / PICTURE)
 
 
 def search_rates(trial: Trial, workshop: Workshop, search: RateRange) -> tuple[tuple[Curve, ...], Suggestion]:

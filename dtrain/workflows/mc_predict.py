@@ -25,7 +25,7 @@ from dtrain.statistics.calibration import (
     log_loss_verdict,
 )
 from dtrain.statistics.significance import McNemar, mcnemar
-from dtrain.statistics.uncertainty import Settling, Uncertainty, enough_passes, entropy
+from dtrain.statistics.uncertainty import ImageReport, Settling, Uncertainty, enough_passes, entropy
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.request import RunOptions
 
@@ -40,35 +40,6 @@ MOST_CERTAIN, LEAST_CERTAIN = 6, 12
 SHOWN_PASSES = 3
 MODEL, PASSES = "mc_model.keras", "passes.npy"
 CALIBRATION, SETTLING, CERTAINTY = "calibration.png", "settling.png", "certainty.png"
-
-
-@dataclass(frozen=True)
-class ImageReport:
-    """One image with dropout off and on.
-
-    Args:
-        image: Its number, from 0.
-        label: Its class; empty where nobody knows.
-        plain: Probabilities with dropout off [classes].
-        mean: Mean of the passes [classes].
-        deviation: Standard deviation of the passes [classes].
-        predictive_entropy: Entropy of the mean, in nats.
-        expected_entropy: Mean entropy of the passes.
-        mutual_information: The difference of the two.
-        disagreement: Share of the passes that predict another class than the mean.
-        passes: The first passes [passes, classes]; empty where they were not asked for.
-    """
-
-    image: int
-    label: str
-    plain: tuple[float, ...]
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    predictive_entropy: float
-    expected_entropy: float
-    mutual_information: float
-    disagreement: float
-    passes: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,18 +246,20 @@ def _warn(report: McReport, source: Source, observer: RunObserver) -> None:
 
 def _write(report: McReport, source: Source, uncertainty: Uncertainty) -> None:
     """Writes predictions, pictures and report; each file is replaced as a whole."""
-    from dtrain.plots.uncertainty import plot_calibration, plot_certainty, plot_settling
+    from dtrain.plots.canvas import save
+    from dtrain.plots.uncertainty import calibration_figure, certainty_figure, settling_figure
 
     arrays = {field.name: getattr(uncertainty, field.name).astype(np.float32) for field in fields(uncertainty)}
     labels = {} if source.labels is None else {"labels": source.labels}
     write_arrays(report.folder / PREDICTIONS, arrays | labels)
     title = f"{report.model}, {report.split} images, {report.samples} passes"
     if report.comparison is not None:
-        plot_calibration(report.comparison, report.kept, report.folder / CALIBRATION, title)
-    plot_settling(report.settling, report.enough, report.folder / SETTLING, title)
+        save(calibration_figure(report.comparison, report.kept, title), report.folder / CALIBRATION)
+    save(settling_figure(report.settling, report.enough, title), report.folder / SETTLING)
     images = (*report.certain, *report.uncertain)
     pictures = visible(source.images[[one.image for one in images]])
-    plot_certainty(pictures, images, report.class_names, len(report.certain), report.folder / CERTAINTY, title)
+    figure = certainty_figure(pictures, images, report.class_names, len(report.certain), title)
+    save(figure, report.folder / CERTAINTY)
     content = {name: value for name, value in asdict(report).items() if name != "folder"}
     write(report.folder / MC_PREDICT, to_json(content, indent=2))
 

@@ -115,8 +115,9 @@ def _report(design: Design, folder: RunFolder, results: Results) -> TransferRepo
 
 
 def _write(report: TransferReport) -> None:
-    from dtrain.plots.transfer import plot_arms
+    from dtrain.plots.canvas import save
+    from dtrain.plots.transfer import arms_figure
 
     content = {name: value for name, value in asdict(report).items() if name != "folder"}
     write(report.folder / TRANSFER, to_json(content, indent=2))
-    plot_arms(report.arms, report.seeds, report.folder / PICTURE, report.folder.name)
+    save(arms_figure(report.arms, report.seeds, report.folder.name), report.folder / PICTURE)

@@ -12,8 +12,8 @@ from dtrain.display.uncertainty import describe_mc
 from dtrain.monte_carlo.stochastic_model import DropoutLayer
 from dtrain.statistics.calibration import Kept, compare
 from dtrain.statistics.significance import McNemar
-from dtrain.statistics.uncertainty import Settling
-from dtrain.workflows.mc_predict import ImageReport, McReport, Means
+from dtrain.statistics.uncertainty import ImageReport, Settling
+from dtrain.workflows.mc_predict import McReport, Means
 
 SURE, UNSURE = np.tile([0.9, 0.1], (100, 1)), np.tile([0.6, 0.4], (100, 1))
 IMAGE = ImageReport(7, "boot", (0.9, 0.1), (0.6, 0.4), (0.2, 0.2), 0.67, 0.5, 0.17, 0.25, ((0.5, 0.5), (0.7, 0.3)))

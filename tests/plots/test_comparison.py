@@ -9,7 +9,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from dtrain.plots.comparison import Curves, comparison_figure, plot_comparison
+from dtrain.plots.canvas import save
+from dtrain.plots.comparison import Curves, comparison_figure
 from dtrain.statistics.intervals import Interval
 
 ODD_NAMES = ["$", "$x_1$ \\frac", "[red]no[/]", "\x1b[31mred\n", "very long " * 30]
@@ -51,7 +52,7 @@ def test_one_seed_of_one_epoch_has_a_mark_and_no_band() -> None:
 
 
 def test_odd_names_and_many_experiments(tmp_path: Path) -> None:
-    plot_comparison([curves(name) for name in ODD_NAMES], tmp_path / "odd.png", ODD_NAMES[1])
+    save(comparison_figure([curves(name) for name in ODD_NAMES], ODD_NAMES[1]), tmp_path / "odd.png")
     assert matplotlib.image.imread(tmp_path / "odd.png").shape[:2] == (500, 1500)
     many = comparison_figure([curves(str(number)) for number in range(24)], "title")
     assert many.axes[0].get_legend() is None

@@ -14,8 +14,9 @@ from matplotlib.text import Text
 
 from dtrain.experiment.techniques.schedule_technique import Plan
 from dtrain.experiment.techniques.schedules import OneCycle
-from dtrain.plots.curves import curves_figure, plot_curves
-from dtrain.plots.mistakes import confusion_figure, gallery_figure, plot_confusion, plot_gallery
+from dtrain.plots.canvas import save
+from dtrain.plots.curves import curves_figure
+from dtrain.plots.mistakes import confusion_figure, gallery_figure
 from dtrain.plots.rates import rates_figure
 from dtrain.rates.rules import Marks
 from dtrain.rates.suggestion import Curve, Suggestion
@@ -109,7 +110,7 @@ def test_one_epoch_is_visible_and_a_hundred_are_not_crowded() -> None:
 @pytest.mark.parametrize("gradient_norm", [np.zeros(200), np.full(200, np.nan), np.full(200, np.inf)])
 def test_curves_of_a_diverged_run_can_be_drawn(tmp_path: Path, gradient_norm: npt.NDArray[Any]) -> None:
     steps = {"learning_rate": np.zeros(200), "gradient_norm": gradient_norm}
-    plot_curves(metrics(1), steps, tmp_path / "curves.png", "diverged")
+    save(curves_figure(metrics(1), steps, "diverged"), tmp_path / "curves.png")
     assert (tmp_path / "curves.png").exists()
 
 
@@ -156,22 +157,22 @@ def test_the_scale_of_the_confusion_colours_is_told() -> None:
 def test_gallery_files_decode_with_the_size_of_their_grid(
     tmp_path: Path, shape: tuple[int, ...], size: tuple[int, int]
 ) -> None:
-    plot_gallery(np.full(shape, 0.5), [["caption"]] * shape[0], tmp_path / "gallery.png", "title")
+    save(gallery_figure(np.full(shape, 0.5), [["caption"]] * shape[0], "title"), tmp_path / "gallery.png")
     assert matplotlib.image.imread(tmp_path / "gallery.png").shape[:2] == size
 
 
 @pytest.mark.parametrize("epochs", [1, 100])
 def test_curve_files_decode_with_1100_x_800_pixels(tmp_path: Path, epochs: int) -> None:
-    plot_curves(metrics(epochs), STEPS, tmp_path / "curves.png", "title")
+    save(curves_figure(metrics(epochs), STEPS, "title"), tmp_path / "curves.png")
     assert matplotlib.image.imread(tmp_path / "curves.png").shape[:2] == (800, 1100)
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_row_105_odd_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
-    plot_curves(metrics(2), STEPS, tmp_path / "curves.png", name)
-    plot_confusion(np.eye(2, dtype=int), [name, "b"], tmp_path / "confusion.png", name)
-    plot_gallery(np.zeros((1, 4, 4)), [[name]], tmp_path / "gallery.png", name)
+    save(curves_figure(metrics(2), STEPS, name), tmp_path / "curves.png")
+    save(confusion_figure(np.eye(2, dtype=int), [name, "b"], name), tmp_path / "confusion.png")
+    save(gallery_figure(np.zeros((1, 4, 4)), [[name]], name), tmp_path / "gallery.png")
     for picture in tmp_path.iterdir():
         assert matplotlib.image.imread(picture).std() > 0
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from dtrain.plots.transfer import arms_figure, plot_arms
+from dtrain.plots.canvas import save
+from dtrain.plots.transfer import arms_figure
 from dtrain.statistics.intervals import Interval
 from dtrain.studies.transfer_report import ArmReport
 
@@ -38,7 +39,7 @@ def test_intervals_stand_where_they_are_known() -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_file_is_a_picture(count: int, tmp_path: Path) -> None:
-    plot_arms(ARMS[:count], (1, 2, 3), tmp_path / "arms.png", "title")
+    save(arms_figure(ARMS[:count], (1, 2, 3), "title"), tmp_path / "arms.png")
     assert matplotlib.image.imread(tmp_path / "arms.png").ndim == 3
 
 

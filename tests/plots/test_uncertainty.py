@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
 
-from dtrain.plots.uncertainty import calibration_figure, certainty_figure, plot_certainty, settling_figure
+from dtrain.plots.canvas import save
+from dtrain.plots.uncertainty import calibration_figure, certainty_figure, settling_figure
 from dtrain.statistics.calibration import compare, kept_accuracies
-from dtrain.statistics.uncertainty import Settling
+from dtrain.statistics.uncertainty import ImageReport, Settling
 
 RANDOM = np.random.default_rng(0)
 PROBABILITIES, LABELS = RANDOM.dirichlet(np.ones(3), size=60), RANDOM.integers(3, size=60)
@@ -38,11 +38,12 @@ def test_settling_shows_only_what_is_known() -> None:
 def test_certainty_shows_the_likeliest_classes_first(tmp_path: Path) -> None:
     names = ["$", "[red]no[/]", "very long " * 9]
     images = [
-        SimpleNamespace(image=n, label=names[0], mean=(0.2, 0.7, 0.1), deviation=(0.1, 0.2, 0.0)) for n in range(3)
+        ImageReport(n, names[0], (0.2, 0.7, 0.1), (0.2, 0.7, 0.1), (0.1, 0.2, 0.0), 0.8, 0.8, 0.0, 0.0)
+        for n in range(3)
     ]
     figure = certainty_figure(np.zeros((3, 4, 4)), images, names, 1, "title")
     bars = figure.axes[6]
     assert [bar.get_width() for bar in bars.containers[1]] == [0.7, 0.2, 0.1]
     assert [text.get_text() for text in bars.get_yticklabels()][:2] == ["[red]no[/]", "$"]
-    plot_certainty(np.zeros((1, 4, 4, 3)), images[:1], names, 1, tmp_path / "one.png", "title")
+    save(certainty_figure(np.zeros((1, 4, 4, 3)), images[:1], names, 1, "title"), tmp_path / "one.png")
     assert matplotlib.image.imread(tmp_path / "one.png").ndim == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from dtrain.engine.epoch import Engine
 from dtrain.experiment.spec import Experiment
@@ -63,7 +64,7 @@ def trained(experiment: Experiment, workshop: Workshop, name: str) -> dict[str, 
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take longer than these trainings, and show no more than the other files."""
-    monkeypatch.setattr("dtrain.plots.curves.plot_curves", lambda *_: None)
+    monkeypatch.setattr("dtrain.plots.curves.curves_figure", lambda *_: Figure())
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from dtrain.cli import main
 from dtrain.experiment.config.loading import load_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
 from dtrain.rates.search_range import RateRange
+from dtrain.rates.suggestion import Suggestion
 from dtrain.runs.catalogue import create_run, find_run
 from dtrain.runs.folder import list_runs
 from dtrain.trials.brief import range_test, validation_accuracy
@@ -99,11 +101,13 @@ def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
     def diverge(trial: Trial, workshop: Workshop) -> float:
         raise DivergedError("step 3: loss nan")
 
-    drawn = []
+    def draw(curves: Any, rates: Any, found: Suggestion, title: str) -> Figure:
+        drawn.append(found.rate is not None)
+        return Figure()
+
+    drawn: list[bool] = []
     monkeypatch.setattr("dtrain.workflows.lr_find.validation_accuracy", diverge)
-    monkeypatch.setattr(
-        "dtrain.plots.rates.plot_rates", lambda curves, rates, found, path, title: drawn.append(found.rate is not None)
-    )
+    monkeypatch.setattr("dtrain.plots.rates.rates_figure", draw)
     written = tmp_path / "better.yaml"
     report = lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=written, verify=True)
     assert (report.suggestion, report.line, written.exists()) == (None, "", False)

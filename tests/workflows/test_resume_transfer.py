@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from dtrain.experiment.transfer import Arm
 from dtrain.ground.errors import DtrainError, ModelFileError, ResumeError, UsageError
@@ -40,7 +41,7 @@ def frequent() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dtrain.engine.training.CHUNK_STEPS", 1)
         patch.setattr("dtrain.trials.recording.CHECKPOINT_SECONDS", 0.0)
-        patch.setattr("dtrain.plots.curves.plot_curves", lambda *_: None)
+        patch.setattr("dtrain.plots.curves.curves_figure", lambda *_: Figure())
         yield
 
 
