@@ -255,12 +255,9 @@ def _warnings(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> tuple[str
             seeds = f"{lost} of {lost + len(group.runs)} seeds of {group.name}"
             found.append(f"{seeds} diverged; the means leave them out, so they flatter")
         if departures := group.runs[0].result.departures:
-            found.append(
-                f"{group.name} is not what `dtrain run` on its config.yaml would give, so it counts as an experiment "
-                f"of its own: {printable('; '.join(departures))}"
-            )
-    unknown = [group.name for group in groups if group.runs[0].reuse == NOT_RECORDED]
-    if unknown:
+            words = "is not what `dtrain run` on its config.yaml would give, so it counts as an experiment of its own"
+            found.append(f"{group.name} {words}: {printable('; '.join(departures))}")
+    if unknown := [group.name for group in groups if group.runs[0].reuse == NOT_RECORDED]:
         found.append(f"{' and '.join(unknown)}: nobody recorded the arm and the base, so look up what they are")
     return tuple(found)
 
@@ -278,27 +275,24 @@ def _table(report: CompareReport, groups: Sequence[Group]) -> str:
             result = run.result
             splits = [value for one in (result.validation, result.test) for value in (one.accuracy, one.loss)]
             trained = [result.best_epoch, result.epochs, result.seconds.get("train", "")]
-            settings = [_cell(standing.settings.get(key, "")) for key in keys]
-            rows.writerow([rank, standing.name, run.folder.path, result.seed, *splits, *trained, *settings])
+            settings = [standing.settings.get(key, "") for key in keys]
+            # lists, booleans and null as YAML writes them too
+            cells = [one if isinstance(one, str) else json.dumps(one) for one in settings]
+            rows.writerow([rank, standing.name, run.folder.path, result.seed, *splits, *trained, *cells])
     return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    """Lists, booleans and null as YAML writes them too."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _draw(report: CompareReport, groups: Sequence[Group], path: Path) -> None:
     from dtrain.plots.canvas import save
     from dtrain.plots.comparison import Curves, comparison_figure
 
-    by_name = {group.name: group for group in groups}
+    runs = {group.name: group.runs for group in groups}
     curves = [
         Curves(
             name=one.name,
-            losses=[run.curve("val_loss") for run in by_name[one.name].runs],
-            accuracies=[run.curve("val_accuracy") for run in by_name[one.name].runs],
-            tests=[run.result.test.accuracy for run in by_name[one.name].runs],
+            losses=[run.curve("val_loss") for run in runs[one.name]],
+            accuracies=[run.curve("val_accuracy") for run in runs[one.name]],
+            tests=[run.result.test.accuracy for run in runs[one.name]],
             interval=one.test.interval,
         )
         for one in report.standings

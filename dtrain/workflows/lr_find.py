@@ -150,7 +150,7 @@ def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experime
     from dtrain.plots.rates import rates_figure
 
     rates = rates_of(experiment, report.range)
-    _write_report(folder, _content(report, curves, rates))
+    write(folder.path / RATES, _to_json(_content(report, curves, rates)))
     found = Suggestion(report.suggestion, report.reason, report.edge)
     save(rates_figure(curves, rates, found, folder.path.name), folder.path / PICTURE)
 
@@ -288,15 +288,8 @@ def _best_is_highest(found: Suggestion, search: RateRange) -> bool:
 def _content(report: RateReport, curves: tuple[Curve, ...], rates: FloatArray) -> dict[str, object]:
     """Returns the report with every curve and without paths, so that the folder can be moved."""
     content = {name: value for name, value in asdict(report).items() if name not in ("folder", "written")}
-    return content | {"learning_rates": rates.tolist(), "curves": [_to_plain(curve) for curve in curves]}
-
-
-def _to_plain(curve: Curve) -> dict[str, object]:
-    return asdict(curve) | {"losses": curve.losses.tolist(), "smoothed": curve.smoothed.tolist()}
-
-
-def _write_report(folder: RunFolder, content: dict[str, object]) -> None:
-    write(folder.path / RATES, _to_json(content))
+    plain = [asdict(one) | {"losses": one.losses.tolist(), "smoothed": one.smoothed.tolist()} for one in curves]
+    return content | {"learning_rates": rates.tolist(), "curves": plain}
 
 
 def _to_json(content: dict[str, object]) -> bytes:
