@@ -15,7 +15,8 @@ from dtrain.data.idx import IDX_NAMES, find_idx_files, idx_sha256, read_idx
 from dtrain.data.images import Array, ImageSet
 from dtrain.data.npz import read_npz
 from dtrain.data.official import OFFICIAL, SAMPLES_FOLDER, KnownSet, known_sets, verify
-from dtrain.ground.errors import ConfigError, DataError, did_you_mean
+from dtrain.experiment.config.suggestions import guess
+from dtrain.ground.errors import ConfigError, DataError
 
 DATA_FOLDER, CACHE, SYSTEM, BUNDLED = "data folder", "Keras cache", "system folder", "bundled"
 ARCHIVE = "archive"
@@ -81,7 +82,7 @@ def find_known(name: str) -> KnownSet:
     if name in known:
         return known[name]
     raise ConfigError(
-        f"got {name!r}; expected one of {', '.join(known)}, or a path{did_you_mean(name, known)}",
+        f"got {name!r}; expected one of {', '.join(known)}, or a path{guess(name, known, 'dataset=')}",
         where="dataset.name",
         hint=f"a folder or file of your own named {name!r} was not found here; a path may begin with ./",
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from dtrain.ground.printable import printable
 
+LONGEST_COMPARED = 100
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -121,5 +123,30 @@ def did_you_mean(received: str, known: Iterable[str]) -> str:
 
 
 def nearest(received: str, known: Iterable[str]) -> str:
-    """Returns the known name that is most like the received one, or an empty string."""
-    return next(iter(difflib.get_close_matches(received, list(known), n=1)), "")
+    """Returns the known name that was probably mistyped, or else is most like the received one, or an empty string."""
+    names = list(known)
+    return mistyped(received, names) or next(iter(difflib.get_close_matches(received, names, n=1)), "")
+
+
+def mistyped(received: str, known: Iterable[str]) -> str:
+    """Returns the known name that is the fewest slips of the keyboard away, or an empty string where that is many."""
+    most = (len(received) + 2) // 4
+    near = [name for name in known if abs(len(name) - len(received)) <= most < len(received)]
+    slips = {name: _slips(received.lower(), name.lower()) for name in near if len(name) <= LONGEST_COMPARED}
+    # of two letters a single other one makes another word
+    slips = {name: count for name, count in slips.items() if len(received) > 2 or sorted(received) == sorted(name)}
+    best = min(slips, key=lambda name: (slips[name], abs(len(name) - len(received))), default="")
+    return best if best and slips[best] <= most else ""
+
+
+def _slips(first: str, second: str) -> int:
+    """Counts letters left out, added, changed or swapped with the next (Damerau 1964) between the two."""
+    rows: list[list[int]] = [[*range(len(second) + 1)]]
+    for i, letter in enumerate(first, 1):
+        row = [i]
+        for j, other in enumerate(second, 1):
+            row.append(min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other)))
+            if i > 1 and j > 1 and first[i - 2 : i] == second[j - 2 : j][::-1]:
+                row[j] = min(row[j], rows[-2][j - 2] + 1)
+        rows.append(row)
+    return rows[-1][-1]

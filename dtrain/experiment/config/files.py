@@ -18,6 +18,7 @@ READABLE_SUFFIXES = (*SUFFIXES, ".json")
 """JSON is YAML too; what else a name may end with does not keep a file from being read."""
 USUAL_FOLDER = "configs"
 SHOWN_FILES = 10
+BEGINNING = "`dtrain init exp.yaml` writes one to start from"
 MOST_ENTRIES = 1000
 """Of a folder; it may be a huge one that has nothing to do with experiments."""
 
@@ -66,7 +67,7 @@ def check_meant(path: Path, content: bytes, source: str) -> None:
     key = first.partition(b":")[0].decode(errors="replace").strip()
     if path.suffix not in READABLE_SUFFIXES and key not in Experiment.model_fields:
         message = "got a file that is no experiment; expected YAML, a mapping of keys to values, as in a .yaml file"
-        raise ConfigError(message, where=source, hint="`dtrain init exp.yaml` writes one to start from")
+        raise ConfigError(message, where=source, hint=BEGINNING)
 
 
 def files_beginning(text: str) -> list[str]:

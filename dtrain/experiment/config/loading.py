@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 from pydantic import ValidationError
 
-from dtrain.experiment.config.files import check_meant, read_file
+from dtrain.experiment.config.files import BEGINNING, check_meant, read_file
+from dtrain.experiment.config.mistakes import mistyped_line
 from dtrain.experiment.config.overrides import apply_overrides
 from dtrain.experiment.config.placing import Advice, advised, as_written
 from dtrain.experiment.config.problems import experiment_problems, remaining_errors
+from dtrain.experiment.config.suggestions import guess
 from dtrain.experiment.config.yaml_reader import Document, Place, decode_yaml, read_yaml
 from dtrain.experiment.config.yaml_writer import write_yaml
 from dtrain.experiment.dataset import NAMED_DATASETS, is_path
 from dtrain.experiment.fit.findings import findings
 from dtrain.experiment.spec import Experiment
-from dtrain.ground.errors import ConfigError, Problem, did_you_mean
-from dtrain.ground.printable import clipped, printable, shown
+from dtrain.ground.errors import ConfigError, Problem
+from dtrain.ground.printable import printable, shown
 
 MAXIMUM_PROBLEMS = 50
 Source = Path | str | Experiment | None
 """A file, the text of one, an experiment, or nothing, which is the default experiment."""
+FOREIGN = {
+    "a Jupyter notebook": {"cells", "nbformat"},
+    "the configuration of a Keras model": {"class_name", "config"},
+    "the summary of a run": {"best_epoch", "seconds"},
+}
+"""What else is a mapping, and keys by which it is known."""
 SMALLEST_FILE = "every key is optional; the smallest file is `seed: 42`, and `dtrain init` writes a whole one"
 
 
@@ -113,18 +122,28 @@ def _document(source: Source, overrides: Sequence[str]) -> Document:
 def _read(path: Path, name: str) -> Document:
     content = read_file(path, name)
     try:
-        return _mapping(read_yaml(decode_yaml(content, name), name))
+        document = _mapping(read_yaml(decode_yaml(content, name), name))
     except ConfigError:
         check_meant(path, content, name)
         raise
+    _check_foreign(document)
+    return document
 
 
 def _mapping(document: Document) -> Document:
     if not isinstance(document.value, dict):
         received = "nothing" if document.value is None else shown(document.value)
         message = f"got {received}; expected a mapping of keys to values"
-        raise ConfigError(message, where=document.places[()].value, hint=SMALLEST_FILE)
+        fix = mistyped_line(document.value) if isinstance(document.value, str) else ""
+        raise ConfigError(message, where=document.places[()].value, hint=fix or SMALLEST_FILE)
     return document
+
+
+def _check_foreign(document: Document) -> None:
+    for what, keys in FOREIGN.items():
+        if keys <= cast(dict[str, object], document.value).keys():
+            message = f"got {what}; expected an experiment, a mapping of keys such as network and optimizer"
+            raise ConfigError(message, where=document.places[()].value, hint=BEGINNING)
 
 
 def _experiment(document: Document) -> Experiment:
@@ -148,7 +167,7 @@ def _dataset_problems(document: Document) -> list[Problem]:
     if not isinstance(name, str) or name in ("", *NAMED_DATASETS) or is_path(name):
         return []
     names = ", ".join(map(repr, NAMED_DATASETS))
-    message = f"got {shown(name)}; expected one of {names}, or a path{did_you_mean(clipped(name), NAMED_DATASETS)}"
+    message = f"got {shown(name)}; expected one of {names}, or a path{guess(name, NAMED_DATASETS, 'dataset=')}"
     return [Problem(message, written.where, "a folder of four IDX files or a .npz file is given by its path")]
 
 

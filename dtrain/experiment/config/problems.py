@@ -10,17 +10,18 @@ from typing import Any, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from dtrain.experiment.config.mistakes import meant_value, mistyped_line
 from dtrain.experiment.config.overrides import long_form
 from dtrain.experiment.config.placing import as_written, placed
-from dtrain.experiment.config.schema import Schema, experiment_schema, kinds_of, resolved
-from dtrain.experiment.config.suggestions import guess_key, guess_kind, guess_mapping
+from dtrain.experiment.config.schema import Schema, experiment_schema, kinds_of, resolved, types_of
+from dtrain.experiment.config.suggestions import guess, guess_mapping
 from dtrain.experiment.config.yaml_reader import Document
 from dtrain.experiment.config.yaml_schema import MAXIMUM_DIGITS, plain_value
 from dtrain.experiment.draft import Draft
 from dtrain.experiment.fit.findings import findings
 from dtrain.experiment.fit.rule import Contradictions, Finding
-from dtrain.ground.errors import Problem, did_you_mean
-from dtrain.ground.printable import KeyPath, clipped, shown
+from dtrain.ground.errors import Problem
+from dtrain.ground.printable import KeyPath, clipped, dotted, shown
 
 _NOUNS = {
     "integer": ("an integer", "integers"),
@@ -124,8 +125,12 @@ def _unknown_key(target: Target, document: Document) -> Problem:
     kind = next((f" for {kind}" for kind, one in target.family.items() if one is target.section), "")
     owners = [repr(kind) for kind, one in target.family.items() if key in one["properties"]]
     message = f"got the unknown key {clipped(key)!r}{kind}; expected one of {', '.join(map(repr, keys))}"
-    belongs = f"; {key!r} belongs to {', '.join(owners)}" if owners else guess_key(key, keys)
-    return Problem(message + belongs, as_written(target.path, document).key_where)
+    belongs = (
+        f"; {key!r} belongs to {', '.join(owners)}" if owners else guess(key, keys, _in_override(target.path[:-1], "."))
+    )
+    section, dot, inner = key.partition(".")
+    nested = f"write `{section}: {{{inner}: ...}}`: only overrides have dots" if dot and section in keys else ""
+    return Problem(message + belongs, as_written(target.path, document).key_where, mistyped_line(key) or nested)
 
 
 def _wrong_value(target: Target, complaint: ErrorDetails, document: Document) -> Problem:
@@ -137,24 +142,28 @@ def _wrong_value(target: Target, complaint: ErrorDetails, document: Document) ->
     written = as_written(path, document)
     value, expected = written.value, _expected(path, schema)
     if written.missing:
-        guess = guess_mapping(written.value, kinds) if tagged else ""
-        return Problem(f"is missing; expected {expected}{guess}", written.where)
+        meant = guess_mapping(written.value, kinds) if tagged else ""
+        return Problem(f"is missing; expected {expected}{meant}", written.where)
     if isinstance(value, float) and not math.isfinite(value):
         expected = expected.replace("a number", "a finite number")
-    kind, hint = "", ""
-    if complaint["type"].endswith("_type") and isinstance(value, str | bool):
-        kind = " (a string)" if isinstance(value, str) else " (a boolean)"
-        hint = "write it without quotes" if _is_quoted_number(value) else ""
-    near = _near(value, kinds, schema) if isinstance(value, str) else ""
+    type_is_wrong = complaint["type"].endswith("_type")
+    kind = {str: " (a string)", bool: " (a boolean)"}.get(type(value), "") if type_is_wrong else ""
+    hint = _fix(value, schema) if type_is_wrong or tagged else ""
+    names = kinds or schema.get("enum", ())
+    near = guess(value, names, _in_override(target.path, "=")) if isinstance(value, str) and names else ""
     return Problem(f"got {shown(value)}{kind}; expected {expected}{near}", written.where, hint)
 
 
-def _near(value: str, kinds: Mapping[str, Schema], schema: Schema) -> str:
-    return guess_kind(value, kinds) if kinds else did_you_mean(clipped(value), schema.get("enum", ()))
+def _in_override(path: KeyPath, sign: str) -> str:
+    """Returns what an override of something at a path, or of what it holds, begins with; indices need not be given."""
+    return "".join((dotted(tuple(part for part in path if isinstance(part, str))), sign)) if path else ""
 
 
-def _is_quoted_number(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAXIMUM_DIGITS and isinstance(plain_value(value), int | float)
+def _fix(value: object, schema: Schema) -> str:
+    if not isinstance(value, str):
+        return "write null" if value is False and "null" in types_of(schema) else ""
+    quoted = len(value) <= MAXIMUM_DIGITS and isinstance(plain_value(value), int | float)
+    return "write it without quotes" if quoted else meant_value(value, types_of(schema))
 
 
 def _expected(path: KeyPath, schema: Schema) -> str:

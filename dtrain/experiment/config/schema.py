@@ -34,9 +34,9 @@ def kinds_of(schema: Schema) -> dict[str, Schema]:
     return {one["properties"]["kind"]["const"]: one for one in sections}
 
 
-def takes_number(schema: Schema) -> bool:
-    """Whether a number, of whatever size, may stand where the schema does."""
-    return any(one.get("type") in ("number", "integer") for one in (schema, *schema.get("anyOf", ())))
+def types_of(schema: Schema) -> set[str]:
+    """Returns the types that may stand where the schema does, as JSON schemas name them."""
+    return {one.get("type", "object") for one in schema.get("anyOf", (schema,))}
 
 
 @cache

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import yaml
 
+from dtrain.experiment.config.mistakes import check_lookalikes, meant_number, split_lines, syntax_error
 from dtrain.experiment.config.yaml_schema import plain_value
 from dtrain.ground.errors import ConfigError, Problem
-from dtrain.ground.printable import SHOWN_CHARACTERS, KeyPath, clipped, dotted
+from dtrain.ground.printable import KeyPath, clipped, dotted
 
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_LEVELS = 20
@@ -103,13 +104,14 @@ def read_yaml(text: str, source: str) -> Document:
     check_size(len(text.encode(errors="replace")), source)
     _check_characters(text, source)
     text = text.removeprefix("\ufeff")
+    check_lookalikes(text, source)
     try:
         return _Reader(yaml.parse(text, Loader=_BoundedLoader), source).document()
     except _Refusal as refusal:
         where = f"{source}:{refusal.mark.line + 1}:{refusal.mark.column + 1}"
         raise ConfigError(refusal.message, where=where, hint=refusal.hint) from None
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, text, source) from None
+        raise syntax_error(error, text, source) from None
 
 
 def decode_yaml(data: bytes, source: str) -> str:
@@ -134,7 +136,7 @@ def check_size(size: int, source: str) -> None:
 
 
 def _end_of(text: str, source: str) -> str:
-    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
+    lines = split_lines(text.removeprefix("\ufeff"))
     return f"{source}:{len(lines)}:{len(lines[-1]) + 1}"
 
 
@@ -145,26 +147,6 @@ def _check_characters(text: str, source: str) -> None:
         offset = len(before.encode())
         message = f"got the control character U+{ord(found[0]):04X} at offset {offset}; expected printable text"
         raise ConfigError(message, where=_end_of(before, source))
-
-
-def _syntax_error(error: yaml.MarkedYAMLError, text: str, source: str) -> ConfigError:
-    """Returns PyYAML's complaint in our shape: the line, the column, and a caret below the place."""
-    lines = re.split("\r\n|\r|\n", text)
-    assert error.problem and error.problem_mark
-    opened = error.context_mark
-    # The end of the text says little; what is still open there says more.
-    mark = opened if opened and "<stream end>" in error.problem else error.problem_mark
-    line, column = mark.line, mark.column
-    problem = f"got invalid YAML: {error.problem}".replace("'<stream end>'", "the end of the document")
-    margin = lines[line][: len(lines[line]) - len(lines[line].lstrip())]
-    if "\t" in margin:
-        column, problem = margin.index("\t"), "got a tab; expected spaces for indentation"
-    elif error.context and opened:
-        problem += f" {error.context} that starts on line {opened.line + 1}, column {opened.column + 1}"
-    start = max(0, column - SHOWN_CHARACTERS // 2)
-    excerpt = "".join(one if one.isprintable() else " " for one in lines[line][start : start + SHOWN_CHARACTERS])
-    hint = f"look here:\n    {excerpt}\n    {' ' * (column - start)}^"
-    return ConfigError(problem, where=f"{source}:{line + 1}:{column + 1}", hint=hint)
 
 
 class _Reader:
@@ -216,21 +198,27 @@ class _Reader:
 
     def _sequence(self, path: KeyPath) -> list[object]:
         values: list[object] = []
+        before: yaml.Event | None = None
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            _check_comma(before, event if getattr(event, "value", "").startswith("0") else None)
             values.append(self._value(event, (*path, len(values)), None))
+            before = event
         return values
 
     def _mapping(self, path: KeyPath) -> dict[str, object]:
         values: dict[str, object] = {}
         lines: dict[str, int] = {}
+        before: yaml.Event | None = None
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            _check_comma(before, event)
             key, mark = self._key(event), _mark(event)
             if key in values:
                 message = f"got the key {clipped(key)!r} on lines {lines[key]} and {mark.line + 1}; expected it once"
                 where = f"{self._at(mark)} {dotted((*path, key))}"
                 self.problems.append(Problem(message, where, "keep one of them"))
             lines.setdefault(key, mark.line + 1)
-            values[key] = self._value(next(self.events), (*path, key), mark)
+            before = next(self.events)
+            values[key] = self._value(before, (*path, key), mark)
         return values
 
     def _key(self, event: yaml.Event) -> str:
@@ -246,6 +234,17 @@ class _Reader:
 
     def _at(self, mark: yaml.Mark) -> str:
         return f"{self.source}:{mark.line + 1}:{mark.column + 1}"
+
+
+def _check_comma(before: yaml.Event | None, event: yaml.Event | None) -> None:
+    """Refuses digits right behind the comma behind a number: its decimals, or thousands."""
+    if not isinstance(before, yaml.ScalarEvent) or not isinstance(event, yaml.ScalarEvent):
+        return
+    received = f"{before.value},{event.value}"
+    end = before.end_mark.index if before.end_mark else 0
+    adjacent = _mark(event).index - end == 1 and before.implicit[0] and event.value.isdecimal()
+    if adjacent and (number := meant_number(received, whole=True)):
+        raise _Refusal(_mark(before), f"got {clipped(received)}; expected a number without a comma", f"write {number}")
 
 
 def _scalar(event: yaml.ScalarEvent) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 
 class InitializerTechnique(Technique):
-    """A rule for a kernel's first values."""
+    """A rule for a kernel's first values, which are random unless its class says otherwise."""
+
+    is_random: ClassVar[bool] = True
 
     def build(self, seed: int) -> keras.Initializer:
         """Returns the Keras initializer of the same name, which draws equal values for an equal seed."""
         import keras
 
-        initializer: keras.Initializer = getattr(keras.initializers, type(self).__name__)(**self.settings(), seed=seed)
+        options = self.settings() | ({"seed": seed} if self.is_random else {})
+        initializer: keras.Initializer = getattr(keras.initializers, type(self).__name__)(**options)
         return initializer
 
     def for_kernel(self, inputs: int, units: int) -> InitializerTechnique:
@@ -121,20 +124,10 @@ class Orthogonal(InitializerTechnique):
     gain: Positive = 1.0
 
 
-class FixedInitializer(InitializerTechnique):
-    """A rule for a kernel's first values that leaves nothing to chance."""
-
-    def build(self, seed: int) -> keras.Initializer:
-        """Returns the Keras initializer of the same name, whatever the seed."""
-        import keras
-
-        initializer: keras.Initializer = getattr(keras.initializers, type(self).__name__)(**self.settings())
-        return initializer
-
-
-class Identity(FixedInitializer):
+class Identity(InitializerTechnique):
     """The identity times a gain, for dense layers as wide as their inputs (Le et al. 2015); others get `orthogonal`."""
 
+    is_random: ClassVar[bool] = False
     kind: Literal["identity"] = "identity"
     gain: Positive = 1.0
 
@@ -143,16 +136,18 @@ class Identity(FixedInitializer):
         return self if inputs == units else Orthogonal(gain=self.gain)
 
 
-class Constant(FixedInitializer):
+class Constant(InitializerTechnique):
     """One value everywhere, a known-bad example: all units of a layer compute, and learn, the same."""
 
+    is_random: ClassVar[bool] = False
     kind: Literal["constant"] = "constant"
     value: float = 0.01
 
 
-class Zeros(FixedInitializer):
+class Zeros(InitializerTechnique):
     """Zero everywhere, a known-bad example: no gradient reaches any hidden layer."""
 
+    is_random: ClassVar[bool] = False
     kind: Literal["zeros"] = "zeros"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 class Penalty(Technique):
     """A term of the loss that grows with the kernels, of hidden and output layers."""
 
+    in_keras: ClassVar[str] = ""
+
     def build(self) -> keras.Regularizer:
-        """Returns the Keras regularizer."""
-        raise AssertionError("every penalty builds its own regularizer")
+        """Returns the Keras regularizer, by default of the same name; its arguments have the order of the fields."""
+        import keras
+
+        kind = getattr(keras.regularizers, self.in_keras or type(self).__name__)
+        regularizer: keras.Regularizer = kind(*self.settings().values())
+        return regularizer
 
     def has_terms(self, inputs: int, units: int) -> bool:
         """Whether there is anything to penalise in a kernel [inputs, units]."""
@@ -39,24 +45,12 @@ class L1(Penalty):
     kind: Literal["l1"] = "l1"
     factor: NonNegative = 0.01
 
-    def build(self) -> keras.Regularizer:
-        """Returns Keras's L1."""
-        import keras
-
-        return keras.regularizers.L1(self.factor)
-
 
 class L2(Penalty):
     """factor x sum of w^2: keeps weights small."""
 
     kind: Literal["l2"] = "l2"
     factor: NonNegative = 0.01
-
-    def build(self) -> keras.Regularizer:
-        """Returns Keras's L2."""
-        import keras
-
-        return keras.regularizers.L2(self.factor)
 
 
 class L1L2(Penalty):
@@ -66,27 +60,16 @@ class L1L2(Penalty):
     l1: NonNegative = 0.01
     l2: NonNegative = 0.01
 
-    def build(self) -> keras.Regularizer:
-        """Returns Keras's L1L2."""
-        import keras
-
-        return keras.regularizers.L1L2(self.l1, self.l2)
-
 
 class Orthogonal(Penalty):
     """factor x mean |cosine| between rows or columns: makes them point different ways (Brock et al. 2017, eq. 4)."""
 
+    in_keras: ClassVar[str] = "OrthogonalRegularizer"
     kind: Literal["orthogonal"] = "orthogonal"
     factor: NonNegative = 0.01
     mode: Literal["rows", "columns"] = Field(
         default="rows", description="rows: each input's outgoing weights; columns: each unit's incoming weights"
     )
-
-    def build(self) -> keras.Regularizer:
-        """Returns Keras's OrthogonalRegularizer, which takes matrices only."""
-        import keras
-
-        return keras.regularizers.OrthogonalRegularizer(self.factor, mode=self.mode)
 
     def has_terms(self, inputs: int, units: int) -> bool:
         """Whether there are two vectors to compare."""
@@ -196,8 +179,16 @@ class Noise(Technique):
         return (inputs, *[hidden] * (hidden_layers - 1), self.rate) if hidden_layers else (inputs,)
 
     def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
-        """Returns the noise layer that stands at `site`."""
-        raise AssertionError("every kind of noise builds its own layer")
+        """Returns the layer of noise that is a function of seed, layer, step and element, by default named likewise."""
+        from dtrain.layers import dropout
+
+        layer = getattr(dropout, f"Counter{type(self).__name__ if self.stands_at(site) else 'Dropout'}")
+        noise: keras.layers.Layer = layer(rate, noise_index=site.noise_index, name=site.name)
+        return noise
+
+    def stands_at(self, site: LayerSite) -> bool:
+        """Whether this noise is possible at `site`, and not plain dropout in its place."""
+        return True
 
 
 class Dropout(Noise):
@@ -205,35 +196,17 @@ class Dropout(Noise):
 
     kind: Literal["dropout"] = "dropout"
 
-    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
-        """Returns dropout whose masks are a function of seed, layer, step and element."""
-        from dtrain.layers.dropout import CounterDropout
-
-        return CounterDropout(rate, noise_index=site.noise_index, name=site.name)
-
 
 class AlphaDropout(Noise):
     """Dropout that keeps mean and variance, for SELU (Klambauer et al. 2017, section 3)."""
 
     kind: Literal["alpha_dropout"] = "alpha_dropout"
 
-    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
-        """Returns alpha dropout whose masks are a function of seed, layer, step and element."""
-        from dtrain.layers.dropout import CounterAlphaDropout
-
-        return CounterAlphaDropout(rate, noise_index=site.noise_index, name=site.name)
-
 
 class GaussianDropout(Noise):
     """Multiplies units by normal numbers of mean 1 and variance rate / (1 - rate) (Srivastava et al. 2014, 10)."""
 
     kind: Literal["gaussian_dropout"] = "gaussian_dropout"
-
-    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
-        """Returns Gaussian dropout whose factors are a function of seed, layer, step and element."""
-        from dtrain.layers.dropout import CounterGaussianDropout
-
-        return CounterGaussianDropout(rate, noise_index=site.noise_index, name=site.name)
 
 
 class SpatialDropout(Noise):
@@ -252,12 +225,9 @@ class SpatialDropout(Noise):
             raise Contradiction(("rate", 0), message)
         return self
 
-    def build(self, rate: float, site: LayerSite) -> keras.layers.Layer:
-        """Returns dropout of channels, or of units, with masks that depend on seed, layer, step and element."""
-        from dtrain.layers.dropout import CounterDropout, CounterSpatialDropout
-
-        layer = CounterSpatialDropout if site.convolutional else CounterDropout
-        return layer(rate, noise_index=site.noise_index, name=site.name)
+    def stands_at(self, site: LayerSite) -> bool:
+        """Whether there are channels at `site`."""
+        return site.convolutional
 
 
 Regularizer = Annotated[
