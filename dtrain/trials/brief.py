@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dtrain.trials.trial import Trial, train_stages
+from dtrain.trials.training import train_stages
+from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from dtrain.ground.files import replace_file
 from dtrain.reuse.recorded import WEIGHTS, weights_digest
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import REUSE, RunResult, split_result
+from dtrain.trials.trial import Trial
 
 if TYPE_CHECKING:
     import keras
 
     from dtrain.engine.evaluation import Evaluation
     from dtrain.engine.state import History
-    from dtrain.trials.trial import Trial
 
 
 @dataclass(frozen=True, eq=False)

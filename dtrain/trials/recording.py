@@ -16,10 +16,10 @@ from dtrain.ground.signals import StopRequest
 from dtrain.runs.checkpoints import Checkpoint, Circumstances, save
 from dtrain.runs.folder import RunFolder
 from dtrain.trials.observer import RunObserver
+from dtrain.trials.trial import Trial
 
 if TYPE_CHECKING:
     from dtrain.engine.training import Trainer
-    from dtrain.trials.trial import Trial
 
 CHECKPOINT_SECONDS = 2.0
 """Between two checkpoints at least: what a crash costs, against what writing them costs."""

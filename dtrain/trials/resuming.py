@@ -17,7 +17,8 @@ from dtrain.runs.ownership import current_status, locked, true_status
 from dtrain.runs.results import RunResult, read_result
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.recording import epoch_lines
-from dtrain.trials.trial import Trial, train
+from dtrain.trials.training import train
+from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
 
 

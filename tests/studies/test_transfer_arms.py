@@ -20,7 +20,7 @@ from dtrain.reuse.grafting import Graft, Weights
 from dtrain.studies.transfer_arms import Cell, Design, labelled_images
 from dtrain.studies.transfer_source import Source
 from dtrain.trials.request import RunOptions
-from dtrain.trials.trial import train_stages
+from dtrain.trials.training import train_stages
 from dtrain.trials.workshop import Workshop
 from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
 from tests.reuse.grafts import graft_of, save_base

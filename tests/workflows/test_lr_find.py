@@ -22,7 +22,8 @@ from dtrain.runs.folder import list_runs
 from dtrain.trials.brief import range_test, validation_accuracy
 from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
-from dtrain.trials.trial import Trial, train
+from dtrain.trials.training import train
+from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.lr_find import RateReport, constant, lr_find
 from tests.workflows.test_run import Listener

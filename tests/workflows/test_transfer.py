@@ -22,7 +22,8 @@ from dtrain.runs.results import RunResult
 from dtrain.studies.transfer_report import ARMS, TransferReport, verdict_in_words
 from dtrain.studies.transfer_source import SAMPLE, TASK_B, Request, load_task
 from dtrain.trials.request import RunOptions
-from dtrain.trials.trial import Trial, train
+from dtrain.trials.training import train
+from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import run
 from dtrain.workflows.show import RunReport, SeedsReport, show
