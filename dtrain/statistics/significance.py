@@ -82,12 +82,7 @@ def paired_difference(first: Values, second: Values) -> Difference:
     Args:
         first: Accuracies, one for each seed; at least two.
         second: Accuracies of the same seeds, in the same order.
-
-    Raises:
-        ValueError: The lengths differ, or there are fewer than two pairs.
     """
-    if len(first) != len(second) or len(first) < 2:
-        raise ValueError(f"got {len(first)} and {len(second)} values; expected as many of each, at least 2")
     differences = np.subtract(first, second)
     deviation = _deviation(differences)
     found = _difference(fmean(differences), deviation, deviation / math.sqrt(len(first)), len(first) - 1, paired=True)
@@ -101,12 +96,7 @@ def unpaired_difference(first: Values, second: Values) -> Difference:
     Args:
         first: Accuracies, one for each seed; at least two.
         second: Accuracies of other seeds; at least two.
-
-    Raises:
-        ValueError: A group has fewer than two values.
     """
-    if min(len(first), len(second)) < 2:
-        raise ValueError(f"got {len(first)} and {len(second)} values; expected at least 2 of each")
     deviations = _deviation(first), _deviation(second)
     parts = deviations[0] ** 2 / len(first), deviations[1] ** 2 / len(second)
     error = math.sqrt(sum(parts))

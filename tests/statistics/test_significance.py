@@ -94,15 +94,6 @@ def test_holm_corrects_in_order_of_probability() -> None:
     assert holm([]) == ()
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: paired_difference([0.5], [0.6]),
-        lambda: paired_difference([0.5, 0.6], [0.5, 0.6, 0.7]),
-        lambda: unpaired_difference([0.5], [0.5, 0.6]),
-        lambda: mcnemar(np.ones(2, bool), np.ones(3, bool)),
-    ],
-)
-def test_what_cannot_be_compared_is_refused(call: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match="got"):
-        call()
+def test_models_on_unlike_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected the same images"):
+        mcnemar(np.ones(2, bool), np.ones(3, bool))
