@@ -28,7 +28,7 @@ from tests.workflows.test_run import Listener
 
 ARMS: tuple[Arm, ...] = ("random", "scratch", "transfer")
 EXPERIMENT: dict[str, Any] = {
-    "dataset": {"classes": [0, 1], "train_limit": 40},
+    "dataset": {"classes": [0, 1], "train_limit": 48},
     "optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9},
     "schedule": "constant",
     "training": {"batch_size": 16, "early_stopping": None, "engine": "graph"},
@@ -100,8 +100,16 @@ def graft(tmp_path: Path) -> Graft:
     return graft_of(save_base(tmp_path / "base.keras"), **EXPERIMENT)
 
 
-def arms_of(graft: Graft, pool: Data) -> Arms:
-    return Arms(graft, pool, Workshop(RunOptions(), Listener()))
+def new_workshop() -> Workshop:
+    return Workshop(RunOptions(), Listener())
+
+
+SHARED = new_workshop()
+
+
+def arms_of(graft: Graft, pool: Data, workshop: Workshop = SHARED) -> Arms:
+    """Arms whose epochs are compiled once for all tests, or in another workshop."""
+    return Arms(graft, pool, workshop)
 
 
 def test_seeds_choose_other_images_and_the_same_ones_again() -> None:
@@ -116,7 +124,8 @@ def test_seeds_choose_other_images_and_the_same_ones_again() -> None:
 def test_a_frozen_stage_and_a_free_one_take_the_steps_that_keras_takes(tmp_path: Path, pool: Data) -> None:
     plain = [keras.layers.Flatten(name="flatten"), keras.layers.Dense(8, "tanh", name="low")]
     path = save_base(tmp_path / "base.keras", [*plain, keras.layers.Dense(3, name="output")])
-    graft = graft_of(path, **EXPERIMENT)
+    # 40 images end with a partial batch
+    graft = graft_of(path, **EXPERIMENT | {"dataset": {"classes": [0, 1], "train_limit": 40}})
     trained, _ = arms_of(graft, pool).train("transfer", 5)
 
     model, chosen = graft.build(5), labelled_images(5, len(pool.train.labels), 40)
@@ -187,7 +196,7 @@ def test_unfrozen_statistics_do_move(graft: Graft, pool: Data) -> None:
 
 
 def test_arms_and_seeds_leave_nothing_behind(graft: Graft, pool: Data) -> None:
-    used, fresh = arms_of(graft, pool), arms_of(graft, pool)
+    used, fresh = arms_of(graft, pool), arms_of(graft, pool, new_workshop())
     for arm in ARMS:
         used.train(arm, 4)
     (again, measured), (first, expected) = used.train("transfer", 5), fresh.train("transfer", 5)
@@ -203,7 +212,7 @@ def test_three_arms_share_two_engines(graft: Graft, pool: Data, monkeypatch: pyt
         return built[-1]
 
     monkeypatch.setattr("dtrain.engine.epoch.Engine", counted)
-    arms = arms_of(graft, pool)
+    arms = arms_of(graft, pool, new_workshop())
     for arm in ARMS:
         arms.train(arm, 5)
     assert len(built) == 2

@@ -28,6 +28,7 @@ from dtrain.trials.workshop import Workshop
 from dtrain.workflows.lr_find import RateReport, constant, lr_find
 from tests.workflows.test_run import Listener
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
 SEARCH = RateRange(1e-5, 10, 120, 2)
 
 

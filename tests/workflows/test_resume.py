@@ -28,6 +28,7 @@ from dtrain.workflows.run import run, run_seeds
 from dtrain.workflows.show import RunReport, show
 from tests.workflows.test_run import WILD, Listener, small
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
 EQUAL = ("config.yaml", "metrics.jsonl", "steps.npz", "predictions.npz")
 
 

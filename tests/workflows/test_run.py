@@ -103,6 +103,7 @@ def test_the_summary_agrees_with_the_result(finished: RunResult) -> None:
     assert str(finished.folder.parent) not in (finished.folder / "summary.json").read_text()
 
 
+@pytest.mark.usefixtures("compiled_once")
 @pytest.mark.parametrize(
     ("stopping", "monitor"), [({"monitor": "val_accuracy"}, "val_accuracy"), ({}, "val_loss"), (None, "val_loss")]
 )
@@ -162,7 +163,7 @@ def test_the_saved_models_predict_what_was_recorded(finished: RunResult, data: D
     recorded = np.load(finished.folder / "predictions.npz")
     for suffix in ("keras", "h5"):
         model = keras.models.load_model(finished.folder / f"model.{suffix}", compile=False)
-        np.testing.assert_allclose(model.predict(images, verbose=0), recorded["probabilities"], atol=1e-6)
+        np.testing.assert_allclose(model.predict(images, verbose=0), recorded["probabilities"], atol=1e-5)
     assert (recorded["labels"] == prepared.test.labels).all()
 
 
@@ -174,6 +175,7 @@ WILD = {
 }
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_a_diverged_run_keeps_what_it_measured_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(DivergedError):
         run(small(**WILD), RunOptions(tmp_path, name="wild"), Listener())
@@ -183,6 +185,7 @@ def test_a_diverged_run_keeps_what_it_measured_and_says_so(tmp_path: Path) -> No
     assert (tmp_path / "wild" / "steps.npz").exists()
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_where_every_seed_diverges_the_folder_of_them_all_is_named(tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="all 2 seeds diverged; seed 42: step") as caught:
         run_seeds(small(**WILD), 2, RunOptions(tmp_path, name="wild"), Listener())
@@ -190,6 +193,7 @@ def test_where_every_seed_diverges_the_folder_of_them_all_is_named(tmp_path: Pat
     assert RunFolder(tmp_path / "wild").read_status()["state"] == "diverged"
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_a_seed_that_diverges_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverge_once(trial: Trial, workshop: Workshop, folder: RunFolder) -> RunResult:
         wild = small(**WILD, seed=43, training={"epochs": 2, "engine": "graph"})
@@ -221,9 +225,13 @@ def test_a_taken_name_is_refused_before_anything_is_read(tmp_path: Path) -> None
 
 
 def test_deep_nets_say_that_they_compile(tmp_path: Path) -> None:
-    listener = Listener()
-    deep = small(network={"depth": 10, "width": 4}, training={"epochs": 1, "engine": "graph"})
-    run(deep, RunOptions(tmp_path), listener)
+    class Impatient(Listener):
+        def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
+            raise KeyboardInterrupt
+
+    listener = Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        run(small(network={"depth": 10, "width": 4}), RunOptions(tmp_path), listener)
     assert any("compiling 10 hidden layers" in text for text in listener.phases)
 
 
@@ -251,6 +259,7 @@ def test_a_batch_larger_than_the_data_leaves_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     class Impatient(Listener):
         def on_epoch(self, metrics: Any, seconds: float | None) -> None:

@@ -41,6 +41,7 @@ TASK = parse_experiment(
         "dataset.name=fashion_mnist_sample",
         "dataset.train_limit=40",
         "training.engine=graph",
+        "training.batch_size=20",
         "training.save=[keras,h5]",
         "transfer.frozen_epochs=1",
         "transfer.unfrozen_epochs=2",
@@ -205,7 +206,7 @@ def test_a_seed_that_diverges_is_left_out_and_the_command_partly_fails(
         return train(trial, workshop, folder)
 
     monkeypatch.setattr("dtrain.trials.resuming.train", diverging)
-    few = ["--seeds", "3", "--runs-dir", str(tmp_path), "dataset.train_limit=40", "training.engine=graph"]
+    few = ["--seeds", "3", "--runs-dir", str(tmp_path), "dataset.train_limit=32", "training.engine=graph"]
     task = [f"dataset.name={SAMPLE}", "transfer.unfrozen_epochs=0", "transfer.frozen_epochs=1"]
     assert main(["transfer", "--base", str(base), *few, *task, "--json"]) == 10
     captured = capsys.readouterr()

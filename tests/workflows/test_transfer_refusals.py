@@ -81,7 +81,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def command(base: Path, folder: Path, *more: str) -> int:
-    task = [f"dataset.name={SAMPLE}", "dataset.train_limit=40", "training.engine=graph", "--seeds", "1"]
+    task = [f"dataset.name={SAMPLE}", "dataset.train_limit=32", "training.engine=graph", "--seeds", "1"]
     return main(["transfer", "--base", str(base), "--runs-dir", str(folder / "runs"), *task, *more])
 
 

@@ -1,0 +1,33 @@
+"""Fixtures of the workflows' tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from dtrain.trials.compiled import Compiled
+from dtrain.trials.observer import RunObserver
+from dtrain.trials.request import RunOptions
+from dtrain.trials.workshop import Workshop
+
+COMPILED: dict[str, Compiled] = {}
+
+
+@pytest.fixture
+def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets all workshops share what they compile, as the trials of one workshop do."""
+    original = Workshop.__init__
+
+    def sharing(workshop: Workshop, options: RunOptions, observer: RunObserver) -> None:
+        original(workshop, options, observer)
+        workshop._compiled = COMPILED
+
+    monkeypatch.setattr(Workshop, "__init__", sharing)
+
+
+@pytest.fixture(autouse=True)
+def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saves pictures without drawing them, which takes longer than trainings that are so short."""
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: Path(path).touch())
