@@ -127,8 +127,8 @@ def assert_equals_keras(
     reference.optimizer.finalize_variable_values(reference.trainable_variables)
     np.testing.assert_allclose(records.loss + records.penalty, losses, rtol=2e-5)
     for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
-        # adaptive steps magnify the rounding of gradients near zero
-        np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-4)
+        # adaptive steps magnify the rounding of gradients near zero, most of all that of XLA, in another order
+        np.testing.assert_allclose(ours, theirs, atol=1e-3 if compiler == "xla" else 1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -54,15 +54,15 @@ def test_full_pass_gives_batch_norm_the_statistics_of_the_training_set(network: 
     inputs = images.reshape(70, 784) if isinstance(network, list) else images[..., None]
     axes = tuple(range(inputs.ndim - 1))
     layer = model.get_layer("batch_norm_0")
-    np.testing.assert_allclose(layer.moving_mean, inputs.mean(axis=axes), atol=1e-6)
-    np.testing.assert_allclose(layer.moving_variance, inputs.var(axis=axes), atol=1e-6)
+    np.testing.assert_allclose(layer.moving_mean, inputs.mean(axis=axes), atol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, inputs.var(axis=axes), atol=1e-5)
 
 
 def test_full_pass_knows_the_axis_of_the_inputs(data: Data) -> None:
     model, _ = model_and_evaluator(data, normalization={"kind": "batch_norm", "inputs": True, "axis": 1})
     set_final_statistics(model, data.train, data.scaling, batch_size=32)
     rows = data.scaling.apply(data.train.images).mean(axis=(0, 2))
-    np.testing.assert_allclose(model.get_layer("batch_norm_0").moving_mean, rows, atol=1e-6)
+    np.testing.assert_allclose(model.get_layer("batch_norm_0").moving_mean, rows, atol=1e-5)
 
 
 def test_full_pass_does_not_depend_on_images_sorted_by_class(data: Data) -> None:

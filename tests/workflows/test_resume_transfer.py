@@ -30,6 +30,7 @@ from tests.workflows.test_run import Listener
 from tests.workflows.test_transfer import TASK
 from tests.workflows.test_transfer import base as base
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
 SEEDS = (42, 43)
 CELLS = [(arm, seed) for seed in SEEDS for arm in ARMS]
 """In the order in which they are trained."""

@@ -34,6 +34,7 @@ from tests.reuse.helpers import load_base
 from tests.studies.made_runs import single
 from tests.workflows.test_run import Listener
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
 TASK = parse_experiment(
     TASK_B,
     "task B",
