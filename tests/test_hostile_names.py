@@ -28,6 +28,8 @@ def hostile_run() -> RunFolder:
     folder = create_run(Path(HOSTILE), name="x", stem="")
     folder.write_config(dump_experiment(Experiment.model_validate({})))
     folder.write_status("failed", reason=HOSTILE)
+    status = json.loads((folder.path / "status.json").read_text())
+    (folder.path / "status.json").write_text(json.dumps(status | {"host": HOSTILE}))
     return folder
 
 
@@ -67,8 +69,8 @@ def test_row_105_a_run_of_a_stranger_is_shown_as_it_is(capsys: pytest.CaptureFix
     folder = hostile_run()
     assert main(["show", str(folder.path)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{HARMLESS}/x: failed, epoch 0 of 20, seed 42\n")
-    assert "\x1b" not in out
+    assert out == f"{HARMLESS}/x: failed, epoch 0 of 20, seed 42\n{HARMLESS}\n" + out[out.index("next: ") :]
+    assert "\x1b" not in out and "\nerror: " not in out
 
 
 def test_row_103_a_run_that_is_taken_is_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

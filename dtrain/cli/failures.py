@@ -63,7 +63,9 @@ def _device_problem(error: BaseException) -> DtrainError | None:
 
 
 def _bug(error: BaseException) -> DtrainError:
-    traceback.print_exception(error)
+    from dtrain.display.console import print_parts, stderr
+
+    print_parts(stderr(), ["".join(traceback.format_exception(error)).rstrip()])
     return DtrainError(f"{type(error).__name__}: {error}", hint="this is a bug in dtrain: please report it")
 
 

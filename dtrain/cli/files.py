@@ -46,9 +46,10 @@ def init_command(
 @commands.command("schema")
 def schema_command() -> None:
     """Print the JSON schema of an experiment file, for editors."""
+    from dtrain.display.console import write_out
     from dtrain.workflows.init import schema_text
 
-    print(schema_text(), end="", flush=True)
+    write_out(schema_text().rstrip("\n"))
 
 
 @commands.command("techniques")

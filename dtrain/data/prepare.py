@@ -13,6 +13,7 @@ from dtrain.data.scaling import Scaling as Scaling
 from dtrain.data.scaling import fit_scaling
 from dtrain.experiment.dataset import Dataset
 from dtrain.ground.errors import ConfigError
+from dtrain.ground.printable import Lines
 
 _TABLE_ROWS = 20
 
@@ -225,4 +226,4 @@ def _missing_classes(class_names: tuple[str, ...], parts: dict[str, Split]) -> t
     lines = [f"{'class':<{width}}" + "".join(f"  {name:>10}" for name in parts)]
     for row in shown:
         lines.append(f"{class_names[row]:<{width}}" + "".join(f"  {count:>10,}" for count in counts[:, row]))
-    return ("\n".join(["a class is missing from a part of the data", *lines]),)
+    return (Lines("a class is missing from a part of the data", *lines),)

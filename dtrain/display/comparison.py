@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import Sentence, literal
+from dtrain.display.console import Sentence
 from dtrain.display.tables import bare_table, percent, percent_interval
-from dtrain.ground.printable import printable, shown
+from dtrain.ground.printable import shown
 from dtrain.runs.folder import CONFIG
 from dtrain.runs.results import ARM, SHOWN_DIGITS
 
@@ -43,14 +43,14 @@ def describe_comparison(report: CompareReport) -> Iterator[RenderableType]:
         yield Sentence(pair.words, "verdict", COLOURS.get(pair.verdict, "bold"))
     for path in (report.csv, report.plot):
         if path:
-            yield f"written {literal(path)}"
+            yield f"written {path}"
     yield from _next_steps(report)
 
 
 def _table(*headings: str) -> Table:
     table = bare_table()
     for heading in headings:
-        table.add_column(literal(heading), overflow="fold")
+        table.add_column(heading, overflow="fold")
     return table
 
 
@@ -73,7 +73,7 @@ def _setting(standing: Standing, key: str) -> str:
     if key not in standing.settings:
         return ABSENT
     value = standing.settings[key]
-    return printable(value) if isinstance(value, str) else shown(value)
+    return value if isinstance(value, str) else shown(value)
 
 
 def _ranking(report: CompareReport) -> Table:
@@ -85,7 +85,7 @@ def _ranking(report: CompareReport) -> Table:
         for split in (one.validation, one.test):
             mark = "*" if split.chance_of == "images" else ""
             cells += [percent(split.mean), percent_interval(split.interval) + mark]
-        table.add_row(str(rank), literal(one.name), *cells)
+        table.add_row(str(rank), one.name, *cells)
     return table
 
 
@@ -107,7 +107,7 @@ def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
     # one training with a base has all its arms, and the folder does not say where the base is
     first = {_training_of(one): one for one in reversed(alone)}
     for one in [one for one in alone if one is first[_training_of(one)]][:MOST_STEPS]:
-        config = literal(shlex.quote(str(one.folders[0] / CONFIG)))
+        config = shlex.quote(str(one.folders[0] / CONFIG))
         command = f"transfer --base {BASE} {config}" if one.reuse else f"run {config}"
         comment = f"{BASE}: the base; then" if one.reuse else "then"
         seeds = report.advised_seeds

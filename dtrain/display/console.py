@@ -4,32 +4,84 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
-from pathlib import Path
-from typing import Any
+from io import StringIO, TextIOWrapper
+from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
-from dtrain.ground.errors import DtrainError
-from dtrain.ground.printable import printable
+from dtrain.ground.errors import DtrainError, EnvironmentProblem
+from dtrain.ground.printable import Lines, printable
 
 CLAUSE_INDENT = "  "
 """Before each line of a sentence but the first."""
 
+NARROWEST = 20
+"""Columns: where COLUMNS says fewer, lines are longer than that."""
 WIDTH_OF_PIPES = 120
 """Columns where nobody says how many there are, so that tables keep all of theirs."""
 
 
-class _SideConsole(Console):
-    """Progress and warnings: training goes on where nobody reads them any more."""
+class SafeConsole(Console):
+    """The only way out for texts to read: whatever a text holds, it neither steers the terminal nor is styled by it.
 
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
+    Args:
+        stream: Where to.
+        width: In columns; None asks the environment and the stream.
+        record: Whether it can be exported too.
+    """
+
+    def __init__(self, stream: IO[str], *, width: int | None = None, record: bool = False) -> None:
+        width = width or _width(stream)
+        super().__init__(file=stream, record=record, width=width, highlight=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Returns what there is to write, with control characters spelled out that are not the console's own."""
+        for one in super().render(renderable, options):
+            # what is marked as control moves the cursor for the live display
+            clean = one.control or "\n".join(map(printable, one.text.split("\n")))
+            yield one if one.control or clean == one.text else Segment(str(clean), one.style)
+
+
+class LastingStream:
+    """A stream that nobody has to read: work goes on where it cannot be written any more.
+
+    Args:
+        stream: Where to write for as long as that is possible; None where there is none.
+    """
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        self._stream = StringIO() if stream is None or stream.closed else stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes a text, or nothing."""
+        with self._given_up():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes what can be."""
+        with self._given_up():
+            self._stream.flush()
+
+    @contextmanager
+    def _given_up(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):
+            # what it holds back has to go somewhere, or Python complains at its end
+            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 @dataclass(frozen=True)
@@ -51,7 +103,7 @@ class Sentence:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         beginning = f"{self.label}: " if self.label else ""
-        whole = beginning + literal(self.text)
+        whole = beginning + printable(self.text)
         if console.is_terminal:
             whole = "\n".join(_broken(line, options.max_width) for line in whole.split("\n"))
         shown = Text(whole, no_wrap=True, overflow="ignore")
@@ -82,12 +134,12 @@ def stdout() -> Console:
     """Returns the console for results; what the stream's encoding lacks is spelled out."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    return Console(**_options(sys.stdout))
+    return SafeConsole(sys.stdout)
 
 
 def stderr() -> Console:
     """Returns the console for progress, warnings and errors."""
-    return _SideConsole(stderr=True, **_options(sys.stderr))
+    return SafeConsole(cast(IO[str], LastingStream(sys.stderr)))
 
 
 def terminal() -> Console:
@@ -96,19 +148,17 @@ def terminal() -> Console:
     TensorFlow's C++ parts write to the latter while they start.
     """
     stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors)
-    return _SideConsole(file=stream, **_options(stream))
+    return SafeConsole(cast(IO[str], LastingStream(stream)))
 
 
-def _options(stream: Any) -> dict[str, Any]:
-    known = "COLUMNS" in os.environ or (stream is not None and stream.isatty())
-    return {"highlight": False, "markup": False, "emoji": False, "width": None if known else WIDTH_OF_PIPES}
-
-
-def literal(text: object) -> str:
-    """Returns the text with control characters spelled out, so that no name steers a terminal; a path in one line."""
-    if isinstance(text, Path):
-        return printable(str(text))
-    return "\n".join(map(printable, str(text).split("\n")))
+def _width(stream: IO[str]) -> int | None:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return max(int(columns), NARROWEST)
+    if stream.isatty():
+        # Rich asks the terminal again after each resize, but believes a COLUMNS of 0
+        return shutil.get_terminal_size().columns if columns else None
+    return WIDTH_OF_PIPES
 
 
 def print_parts(console: Console, parts: Iterable[RenderableType]) -> None:
@@ -116,6 +166,31 @@ def print_parts(console: Console, parts: Iterable[RenderableType]) -> None:
     for part in parts:
         # a path that is cut into lines cannot be copied
         console.print(part, soft_wrap=isinstance(part, str), crop=False)
+
+
+def write_out(text: str) -> None:
+    """Writes a result on stdout as it is, for programs."""
+    with results_wanted():
+        print(text, flush=True)
+
+
+@contextmanager
+def results_wanted() -> Iterator[None]:
+    """Explains why results that somebody asked for cannot be written.
+
+    Raises:
+        BrokenPipeError: Nobody wants to read them any more.
+        EnvironmentProblem: They cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        hint = "what was trained is in its run folder: `dtrain show` prints it again"
+        raise EnvironmentProblem(f"cannot be written: {error.strerror}", where="standard output", hint=hint) from error
 
 
 def publish_failure(failure: DtrainError, notes: Iterable[str], *, as_json: bool) -> None:
@@ -129,11 +204,13 @@ def publish_failure(failure: DtrainError, notes: Iterable[str], *, as_json: bool
     if as_json:
         problems = [{"where": one.where, "message": one.message, "hint": one.hint} for one in failure.problems]
         error = {"name": failure.name, "exit_code": failure.exit_code, "problems": problems, "notes": list(notes)}
-        print(json.dumps({"error": error}, indent=2), flush=True)
+        # what cannot be written may be what went wrong
+        with suppress(EnvironmentProblem):
+            write_out(json.dumps({"error": error}, indent=2))
         return
     console = stderr()
     for problem in failure.problems:
-        console.print(Sentence(str(problem), "error", "bold red"), crop=False)
+        console.print(Sentence(Lines(*str(problem).split("\n")), "error", "bold red"), crop=False)
         if problem.hint:
             console.print(Sentence(problem.hint, "hint", "cyan"), crop=False)
     for note in notes:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
-from dtrain.display.console import WIDTH_OF_PIPES, print_parts, stdout
+from dtrain.display.console import WIDTH_OF_PIPES, SafeConsole, print_parts, results_wanted, stdout, write_out
+from dtrain.ground.printable import printable_within
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,23 +38,24 @@ DESCRIPTIONS: Mapping[str, str] = {
 
 
 def describe(result: object) -> Iterable[RenderableType]:
-    """Returns what there is to say of a result, part by part."""
+    """Returns what there is to say of a result, part by part; no text in it, wherever it is from, steers a terminal."""
     module, name = DESCRIPTIONS[type(result).__name__].split(".")
     found: Callable[[object], Iterable[RenderableType]] = getattr(import_module(f"dtrain.display.{module}"), name)
-    return found(result)
+    return found(printable_within(result))
 
 
 def publish(result: DataclassInstance, *, as_json: bool) -> None:
     """Prints a result on stdout: for people, or as exactly one JSON document."""
     if as_json:
-        print(json.dumps(asdict(result), default=_to_plain, indent=2, allow_nan=False), flush=True)
+        write_out(json.dumps(asdict(result), default=_to_plain, indent=2, allow_nan=False))
     else:
-        print_parts(stdout(), describe(result))
+        with results_wanted():
+            print_parts(stdout(), describe(result))
 
 
 def described(result: object, form: Literal["text", "html"]) -> str:
     """Returns what a command prints of its result, as plain text or as a piece of HTML for a notebook."""
-    console = Console(file=StringIO(), record=True, width=WIDTH_OF_PIPES, highlight=False, markup=False, emoji=False)
+    console = SafeConsole(StringIO(), width=WIDTH_OF_PIPES, record=True)
     print_parts(console, describe(result))
     if form == "text":
         return console.export_text().rstrip("\n")

@@ -17,7 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import literal, stderr, terminal, warning
+from dtrain.display.console import stderr, terminal, warning
 from dtrain.display.tables import EpochTable, duration, number, percent
 from dtrain.ground.printable import printable
 from dtrain.trials.observer import RunObserver
@@ -60,7 +60,7 @@ class QuietProgress(RunObserver):
 
     def _title(self) -> str:
         of_seeds = f" ({self.seeds_begun} of {self.seeds})" if self.seeds > 1 else ""
-        return f"{literal(self.folder)}, seed {self.seed}{of_seeds}"
+        return f"{printable(str(self.folder))}, seed {self.seed}{of_seeds}"
 
 
 class PlainProgress(QuietProgress):
@@ -68,12 +68,12 @@ class PlainProgress(QuietProgress):
 
     def on_phase(self, text: str) -> None:
         """Shows what begins."""
-        self._say(printable(text))
+        self._say(text)
 
     def on_download(self, label: str, done: int, total: int | None) -> None:
         """Shows the end of each download: a line for every block would be too many."""
         if done == total:
-            self._say(f"downloaded {literal(label)}, {done:,} bytes")
+            self._say(f"downloaded {label}, {done:,} bytes")
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
         """Shows where the run folder is."""
@@ -90,7 +90,7 @@ class PlainProgress(QuietProgress):
         )
 
     def _say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True)
+        self.console.print(printable(text), soft_wrap=True)
 
 
 class LiveProgress(QuietProgress):
@@ -123,7 +123,7 @@ class LiveProgress(QuietProgress):
     def on_download(self, label: str, done: int, total: int | None) -> None:
         """Shows how much has arrived."""
         of_total = f" of {total / 1e6:.1f}" if total else ""
-        self._phase = f"downloading {literal(label)}: {done / 1e6:.1f}{of_total} MB"
+        self._phase = f"downloading {printable(label)}: {done / 1e6:.1f}{of_total} MB"
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
         """Begins a table, in place of the one of the seed before."""
@@ -202,7 +202,7 @@ def progress(*, quiet: bool, seeds: int = 1) -> Iterator[QuietProgress]:
         yield observer
     except BaseException as error:
         if observer.folder:
-            error.add_note(f"what was measured until then is in {literal(observer.folder)}")
+            error.add_note(f"what was measured until then is in {observer.folder}")
         raise
     finally:
         # the terminal may be gone

@@ -10,7 +10,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import literal
 from dtrain.display.tables import percent, points_interval, table_of_numbers
 from dtrain.rates.rules import RULE_NAMES
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def describe_rates(report: RateReport) -> Iterator[RenderableType]:
     """Yields what each rule says, the trials, and the suggestion with the line to paste or why there is none."""
-    yield f"picture {literal(report.folder / 'lr_find.png')}"
+    yield f"picture {report.folder / 'lr_find.png'}"
     if report.rates:
         yield _rule_table(report)
     seeds = f"{report.diverged} of {report.range.seeds} seeds diverged"
@@ -29,15 +28,15 @@ def describe_rates(report: RateReport) -> Iterator[RenderableType]:
     if report.trials:
         yield _trial_table(report)
     if report.suggestion is None:
-        yield Text(f"no safe suggestion: {literal(report.reason)}", "yellow")
+        yield Text(f"no safe suggestion: {report.reason}", "yellow")
         return
     between = f" (single seeds: {report.seeds.low:.2g} to {report.seeds.high:.2g})" if report.seeds else ""
     yield Text.assemble((f"suggestion {report.suggestion:.2g}", "bold"), between)
-    yield literal(report.line)
+    yield report.line
     if report.verdict:
         yield Text(f"verified: {report.verdict}", "bold")
     if report.written:
-        yield f"written {literal(report.written)}"
+        yield f"written {report.written}"
 
 
 def _trial_table(report: RateReport) -> Table:

@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import Sentence, literal
-from dtrain.display.tables import EpochTable, bare_table, duration, number, percent, percent_interval
+from dtrain.display.console import Sentence
+from dtrain.display.tables import MOST_LINES, EpochTable, bare_table, duration, number, percent, percent_interval
 from dtrain.runs.folder import CONFIG
 from dtrain.runs.ownership import RESUMABLE
 
@@ -28,24 +28,27 @@ Parts = Iterator[RenderableType]
 """Strings are printed as they are, however long; anything else is fitted to the terminal."""
 
 DEFAULT_RUNS_DIR = Path("runs")
-MOST_EPOCHS_IN_TEXT = 1000
 MOST_CLASSES_IN_TEXT = 20
+ADVISED_SEEDS = 6
+"""The fewest of which an exact test can find a difference."""
 MISTAKES_IN_TEXT = 5
 
 
 def describe_run(result: RunResult) -> Parts:
     """Yields how good the model is, and what to do next."""
-    yield f"run folder {literal(result.folder)}"
+    yield f"run folder {result.folder}"
     yield from _describe_result(result)
     if "keras" in result.saved:
         yield next_step(f"dtrain evaluate {reference(result.folder)}", "what it gets wrong")
     if not result.departures:
-        yield next_step(f"dtrain run {_quoted(result.folder / CONFIG)} --seeds 3", "how much of it is chance")
+        yield next_step(
+            f"dtrain run {_quoted(result.folder / CONFIG)} --seeds {ADVISED_SEEDS}", "how much of it is chance"
+        )
 
 
 def describe_seeds(result: SeedsResult) -> Parts:
     """Yields a line for each seed, the means with their intervals, and what to do next."""
-    yield f"run folder {literal(result.folder)}"
+    yield f"run folder {result.folder}"
     yield from _describe_seeds(result)
     yield next_step(f"dtrain show {reference(result.folder)}", "the same again, and where the pictures are")
 
@@ -60,28 +63,28 @@ def describe_validation(report: ValidationReport) -> Parts:
             f"{report.steps_per_epoch * epochs:,} in all"
         )
     advised = f"; the lesson advises against {len(report.advice)} of its choices" if report.advice else ""
-    yield f"# {literal(report.source)} is right{advised}"
+    yield f"# {report.source} is right{advised}"
     yield f"# {sizes}"
     for notice in report.notices:
-        yield f"# notice: {literal(notice)}"
-    yield literal(report.resolved.rstrip("\n"))
+        yield f"# notice: {notice}"
+    yield report.resolved.rstrip("\n")
 
 
 def describe_run_report(report: RunReport) -> Parts:
     """Yields how a run is doing, its epochs, its result where it has one, and where its pictures are."""
     done = f"epoch {len(report.metrics)} of {report.epochs}"
     yield from _describe_status(report.folder, report.status, f"{done}, seed {report.seed}")
-    if len(report.metrics) > MOST_EPOCHS_IN_TEXT:
-        yield f"the last {MOST_EPOCHS_IN_TEXT:,} epochs; all are in metrics.jsonl"
+    if len(report.metrics) > MOST_LINES:
+        yield f"the last {MOST_LINES:,} epochs; all are in metrics.jsonl"
     epochs = [dict(one, seconds=took) for one, took in zip(report.metrics, report.seconds, strict=True)]
-    yield EpochTable(epochs, MOST_EPOCHS_IN_TEXT)
+    yield EpochTable(epochs, MOST_LINES)
     if report.status.state in RESUMABLE:
         begins = f"from step {report.saved_step:,}" if report.saved_step else "from the first step"
         yield next_step(f"dtrain resume {reference(report.folder)}", f"goes on {begins}")
     if report.result:
         yield from _describe_result(report.result)
     for picture in report.pictures:
-        yield f"picture {literal(picture)}"
+        yield f"picture {picture}"
 
 
 def describe_seeds_report(report: SeedsReport) -> Parts:
@@ -98,12 +101,12 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
         yield from _describe_seeds(report.result)
     for run in report.runs:
         for picture in run.pictures:
-            yield f"picture {literal(picture)}"
+            yield f"picture {picture}"
 
 
 def describe_evaluation(report: EvaluationReport) -> Parts:
     """Yields how good a model is, class by class, what it takes for what, and its worst mistakes."""
-    yield f"model of {literal(report.run)}"
+    yield f"model of {report.run}"
     yield _accuracy(f"{report.split} accuracy", report.overall)
     yield Text(f"{report.split} loss {number(report.overall.loss)}")
     yield Text()
@@ -114,8 +117,8 @@ def describe_evaluation(report: EvaluationReport) -> Parts:
     if report.mistakes:
         yield Text("\nthe worst mistakes, by how sure the model was")
     for one in report.mistakes[:MISTAKES_IN_TEXT]:
-        yield Text(f"{literal(one.label)} taken for {literal(one.prediction)}, {one.sureness} sure, image #{one.image}")
-    yield f"\npictures and report {literal(report.folder)}"
+        yield Text(f"{one.label} taken for {one.prediction}, {one.sureness} sure, image #{one.image}")
+    yield f"\npictures and report {report.folder}"
     yield _accuracy(f"{report.split} accuracy", report.overall)
 
 
@@ -131,7 +134,7 @@ def describe_data(report: DataReport) -> Parts:
         table.add_row(one.name, state, f"{one.size / 1e6:.1f} MB" if one.path else "", one.origin)
     yield table
     for one in report.sets:
-        yield f"{one.name}: {literal(one.path) if one.verified else _a_line_each(one.problem)}"
+        yield f"{one.name}: {one.path if one.verified else _a_line_each(one.problem)}"
     for one in report.sets:
         if one.path is None:
             yield next_step(f"dtrain data fetch {one.name}", "download it")
@@ -139,7 +142,7 @@ def describe_data(report: DataReport) -> Parts:
 
 def _a_line_each(problem: str) -> str:
     """Puts the places where a data set is not one below the other."""
-    return literal(problem).replace("not found: ", "not found; ").replace("; ", "\n  ")
+    return problem.replace("not found: ", "not found; ").replace("; ", "\n  ")
 
 
 def _describe_result(result: RunResult) -> Parts:
@@ -151,7 +154,7 @@ def _describe_result(result: RunResult) -> Parts:
     trained = f"{duration(result.seconds['train'])} of training ({result.engine})"
     yield Text(f"{trained}, {duration(sum(result.seconds.values()))} in all; {result.parameters:,} parameters")
     for departure in result.departures:
-        yield Text(f"not what `dtrain run` on its config.yaml would give: {literal(departure)}", "yellow")
+        yield Text(f"not what `dtrain run` on its config.yaml would give: {departure}", "yellow")
 
 
 def _describe_seeds(result: SeedsResult) -> Parts:
@@ -188,14 +191,14 @@ def _seeds(number: int) -> str:
 
 def _describe_status(folder: Path, status: Status, done: str) -> Parts:
     colours = {"completed": "green", "created": "blue", "running": "blue"}
-    yield Text.assemble((literal(folder), "bold"), ": ", (status.state, colours.get(status.state, "red")), f", {done}")
+    yield Text.assemble((str(folder), "bold"), ": ", (status.state, colours.get(status.state, "red")), f", {done}")
     heard = f"last heartbeat {status.heartbeat[:19].replace('T', ' ')} UTC, {duration(status.heartbeat_age)} ago"
     if status.state in ("created", "running"):
-        yield Text(f"process {status.pid} on {literal(status.host)}; {heard}")
+        yield Text(f"process {status.pid} on {status.host}; {heard}")
     elif status.state == "died":
-        yield Text(f"process {status.pid} is gone from {literal(status.host)}; {heard}")
+        yield Text(f"process {status.pid} is gone from {status.host}; {heard}")
     if status.reason:
-        yield Text(literal(status.reason))
+        yield Text(status.reason)
 
 
 def _accuracy(name: str, split: SplitResult) -> Text:
@@ -211,7 +214,7 @@ def _class_table(report: EvaluationReport) -> Table:
     for one in report.classes:
         accuracy = percent(one.accuracy) if one.accuracy is not None else ""
         interval = percent_interval(one.accuracy_interval) if one.accuracy_interval else ""
-        table.add_row(literal(one.name), f"{one.images:,}", accuracy, interval)
+        table.add_row(one.name, f"{one.images:,}", accuracy, interval)
     return table
 
 
@@ -224,7 +227,7 @@ def _confusion_table(report: EvaluationReport) -> Table:
         cells = [
             Text(str(count) if count else ".", "bold" if column == label else "") for column, count in enumerate(row)
         ]
-        table.add_row(f"{label} {literal(one.name)}", *cells)
+        table.add_row(f"{label} {one.name}", *cells)
     return table
 
 
@@ -238,7 +241,7 @@ def reference(folder: Path) -> str:
 
 
 def _quoted(path: Path) -> str:
-    return literal(shlex.quote(str(path)))
+    return shlex.quote(str(path))
 
 
 def next_step(command: str, purpose: str) -> Sentence:

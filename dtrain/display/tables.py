@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +16,8 @@ from dtrain.statistics.intervals import Interval
 BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE_LABELS = ("loss ", "  val accuracy ")
 NARROWEST_CURVE = 8
+MOST_LINES = 1000
+"""Of a table: who wants more reads a file."""
 Metrics = Mapping[str, Any]
 
 
@@ -64,7 +66,25 @@ def bare_table(gap: int = 2, heading: str = "bold") -> Table:
         gap: Characters between two columns.
         heading: The style of the headings.
     """
-    return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=heading)
+    return _CutTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style=heading)
+
+
+class _CutTable(Table):
+    """A table that nobody has to scroll through: of very many lines it has the first, and says so."""
+
+    left_out = 0
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        """Adds a line, or counts it."""
+        if self.row_count < MOST_LINES:
+            super().add_row(*cells, **options)
+        else:
+            self.left_out += 1
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from super().__rich_console__(console, options)
+        if self.left_out:
+            yield Text(f"and {self.left_out:,} more; --json has them all")
 
 
 def table_of_numbers(*headings: str) -> Table:

@@ -9,11 +9,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import Sentence, literal
+from dtrain.display.console import Sentence
 from dtrain.display.results import next_step, reference
 from dtrain.display.tables import duration, percent, percent_interval, points_interval, table_of_numbers
 from dtrain.experiment.transfer import Stage
-from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
     from dtrain.studies.transfer_report import TransferReport
@@ -23,11 +22,11 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
     """Yields what was reused and how it was trained, each arm, the differences, the verdict, and what to do next."""
     dropped = f", dropped: {_names(report.dropped)}" if report.dropped else ""
     new = f", new: {', '.join(map(str, report.hidden))} units" if report.hidden else ""
-    classes = " and ".join(map(printable, report.class_names)) if len(report.class_names) == 2 else ""
+    classes = " and ".join(report.class_names) if len(report.class_names) == 2 else ""
     task = classes or f"{len(report.class_names)} classes"
-    yield Text(f"base {printable(report.base)}, reused: {_names(report.reused)}{dropped}{new}")
+    yield Text(f"base {report.base}, reused: {_names(report.reused)}{dropped}{new}")
     yield Text(
-        f"task {printable(report.dataset)}: {task}, {report.labelled:,} labelled images for "
+        f"task {report.dataset}: {task}, {report.labelled:,} labelled images for "
         f"{'one seed' if len(report.seeds) == 1 else f'each of {len(report.seeds)} seeds'}, "
         f"{report.test_images:,} test images"
     )
@@ -47,7 +46,7 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
     yield Text()
     models = ", ".join(f"model.{one}" for one in report.saved)
     of_seed = f"; {models} of seed {report.saved_seed}" if models else ""
-    yield f"metrics, picture and report {literal(report.folder)}{of_seed}"
+    yield f"metrics, picture and report {report.folder}{of_seed}"
     diverged = f", {report.diverged} diverged" if report.diverged else ""
     trainings = len(report.arms) * len(report.seeds)
     yield Text(f"{trainings} training{'' if trainings == 1 else 's'} in {duration(report.seconds)}{diverged}")
@@ -56,7 +55,7 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
 
 
 def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(map(printable, names))
+    return ", ".join(names)
 
 
 def _stage(stage: Stage) -> str:

@@ -9,9 +9,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import Sentence, literal
+from dtrain.display.console import Sentence
 from dtrain.display.tables import percent, table_of_numbers
-from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
     from dtrain.statistics.calibration import Estimate, Quality
@@ -23,8 +22,8 @@ LISTED_IMAGES = 5
 
 def describe_mc(report: McReport) -> Iterator[RenderableType]:
     """Yields how good the mean of the passes is beside the plain prediction, what it is unsure of, and where it is."""
-    layers = ", ".join(f"{printable(one.name)} ({one.kind} {one.rate:g})" for one in report.layers)
-    yield Text(f"model {printable(report.model)}, {report.images:,} images of {printable(report.split)}")
+    layers = ", ".join(f"{one.name} ({one.kind} {one.rate:g})" for one in report.layers)
+    yield Text(f"model {report.model}, {report.images:,} images of {report.split}")
     yield Text(f"{report.samples} passes, seed {report.seed}, random in: {layers}")
     yield Text()
     if report.shown:
@@ -40,7 +39,7 @@ def describe_mc(report: McReport) -> Iterator[RenderableType]:
         yield Text()
     yield from _describe_uncertainty(report)
     yield from _describe_settling(report)
-    yield f"pictures, predictions and report {literal(report.folder)}"
+    yield f"pictures, predictions and report {report.folder}"
     yield Sentence(report.verdict, "verdict", "bold")
 
 
@@ -91,10 +90,9 @@ def _describe_uncertainty(report: McReport) -> Iterator[RenderableType]:
     for one in report.uncertain[:LISTED_IMAGES]:
         order = sorted(range(len(one.mean)), key=lambda label: -one.mean[label])[:2]
         guesses = ", ".join(
-            f"{printable(report.class_names[label])} {one.mean[label]:.2f} +- {one.deviation[label]:.2f}"
-            for label in order
+            f"{report.class_names[label]} {one.mean[label]:.2f} +- {one.deviation[label]:.2f}" for label in order
         )
-        label = f" ({printable(one.label)})" if one.label else ""
+        label = f" ({one.label})" if one.label else ""
         yield Text(f"  #{one.image}{label}: {guesses}")
 
 
@@ -107,13 +105,13 @@ def _describe_settling(report: McReport) -> Iterator[RenderableType]:
 
 
 def _describe_image(report: McReport, one: ImageReport) -> Iterator[RenderableType]:
-    label = f", {printable(one.label)}" if one.label else ""
+    label = f", {one.label}" if one.label else ""
     yield Text(f"image #{one.image}{label}", "bold")
     numbers = (f"pass {number}" for number in range(1, len(one.passes) + 1))
     table = table_of_numbers("probability of", "off", f"mean of {report.samples}", "deviation", *numbers)
     for index, name in enumerate(report.class_names):
         values = [one.plain[index], one.mean[index], one.deviation[index], *(single[index] for single in one.passes)]
-        table.add_row(printable(name), *(f"{value:.2f}" for value in values), style=_row_style(one, index))
+        table.add_row(name, *(f"{value:.2f}" for value in values), style=_row_style(one, index))
     yield table
     yield Text(
         f"predictive entropy {one.predictive_entropy:.3f}, mutual information {one.mutual_information:.3f}, "

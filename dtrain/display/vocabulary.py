@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dtrain.display.console import Sentence, literal
+from dtrain.display.console import Sentence
 from dtrain.display.tables import bare_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def describe_techniques(found: Techniques) -> Iterator[RenderableType]:
     for number, family in enumerate(found.families):
         if number:
             yield ""
-        yield Text.assemble((family.key, "bold"), f": {literal(family.summary)}")
+        yield Text.assemble((family.key, "bold"), f": {family.summary}")
         if found.whole:
             yield _overview(family)
         else:
@@ -44,13 +44,13 @@ def _overview(family: Family) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for kind in family.kinds:
-        table.add_row(kind.kind, literal(kind.summary))
+        table.add_row(kind.kind, kind.summary)
     return Padding(table, INDENT, expand=False)
 
 
 def _describe_family(family: Family) -> Iterator[RenderableType]:
     if family.details:
-        yield Padding(Text(literal(family.details)), INDENT, expand=False)
+        yield Padding(Text(family.details), INDENT, expand=False)
     if family.ratings:
         table = bare_table(heading="dim")
         for heading in (family.key, "speed", "quality of convergence"):
@@ -65,13 +65,13 @@ def _describe_kind(kind: Kind) -> Iterator[RenderableType]:
     yield Text(kind.kind, "bold")
     for text in (kind.summary, kind.details):
         if text:
-            yield Padding(Text(literal(text)), INDENT, expand=False)
+            yield Padding(Text(text), INDENT, expand=False)
     if kind.fields:
         yield Padding(_fields(kind), INDENT, expand=False)
     for one in kind.advice:
-        yield Padding(Text.assemble(("lesson: ", "cyan"), literal(one)), INDENT, expand=False)
+        yield Padding(Text.assemble(("lesson: ", "cyan"), one), INDENT, expand=False)
     for line in kind.yaml.split("\n"):
-        yield f"  {literal(line)}"
+        yield f"  {line}"
 
 
 def _fields(kind: Kind) -> Table:
@@ -80,19 +80,19 @@ def _fields(kind: Kind) -> Table:
     table.add_column("default", no_wrap=True)
     table.add_column("what", overflow="fold")
     for one in kind.fields:
-        table.add_row(one.name, one.default, literal(one.explanation))
+        table.add_row(one.name, one.default, one.explanation)
     return table
 
 
 def describe_beginning(beginning: Beginning) -> Iterator[RenderableType]:
     """Yields what was written, and what to do with it."""
-    yield f"experiment {literal(beginning.experiment)}"
-    yield f"schema for editors {literal(beginning.schema)}"
+    yield f"experiment {beginning.experiment}"
+    yield f"schema for editors {beginning.schema}"
     if beginning.outdated:
         yield Sentence(
             "the schema was there already and is of another version of dtrain; "
-            f"`dtrain schema > {literal(shlex.quote(str(beginning.schema)))}` renews it",
+            f"`dtrain schema > {shlex.quote(str(beginning.schema))}` renews it",
             "notice",
             "yellow",
         )
-    yield Sentence(f"{literal(beginning.command)}  # train it as it is, or change it first", "next")
+    yield Sentence(f"{beginning.command}  # train it as it is, or change it first", "next")

@@ -16,7 +16,7 @@ class Problem:
     """One thing that a user can put right.
 
     Args:
-        message: What was received and what was expected.
+        message: What was received and what was expected; in one line, unless it is `Lines`.
         where: The place, such as ``exp.yaml:14:9 schedule.kind`` or a path; empty where there is none.
         hint: What to do about it; empty where the message says it all.
     """
@@ -26,8 +26,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        """Returns one line, whatever names of files and folders are in it."""
-        return printable(f"{self.where}: {self.message}" if self.where else self.message)
+        """Returns place and message, whatever names of files and folders are in them."""
+        return f"{printable(self.where)}: {printable(self.message)}" if self.where else printable(self.message)
 
 
 class DtrainError(Exception):

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from dtrain.experiment.techniques.networks import MAXIMUM_PARAMETERS
 from dtrain.ground.errors import ModelFileError
+from dtrain.ground.printable import Lines
 from dtrain.reuse.architecture import LARGEST_SIGNAL, Architecture, LayerPlan, check_names
 from dtrain.reuse.contents import Contents, StoredLayer
 
@@ -156,4 +157,4 @@ def _table(what: str, expected: list[str], found: list[str]) -> str:
     shown = [("expected", "found"), *rows[first : first + SHOWN_ROWS]]
     width = max(len(one) for one, _ in shown)
     lines = [f"  {one:<{width}}  {other}" for one, other in shown]
-    return "\n".join([f"architecture and arrays differ, from {what} {first + 1} of {len(expected)} on", *lines])
+    return Lines(f"architecture and arrays differ, from {what} {first + 1} of {len(expected)} on", *lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain.ground.errors import DtrainWarning
+from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
     from dtrain.engine.state import EpochMetrics
@@ -31,7 +32,7 @@ class RunObserver:
         # blamed on whoever called dtrain, so that each cell of a notebook is told again
         modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_stack(sys._getframe())]
         ours = next((depth for depth, one in enumerate(modules) if one.partition(".")[0] != "dtrain"), 0)
-        warnings.warn(text, DtrainWarning, stacklevel=ours + 1)
+        warnings.warn(printable(text), DtrainWarning, stacklevel=ours + 1)
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
         """Called when a seed's training begins."""

@@ -10,6 +10,7 @@ from dtrain.experiment.config.loading import Source, dump_experiment, load_advis
 from dtrain.experiment.config.placing import Advice
 from dtrain.experiment.fit.data import known_facts
 from dtrain.experiment.spec import Experiment
+from dtrain.ground.printable import Lines
 from dtrain.ground.result import Result
 
 
@@ -52,7 +53,7 @@ def validate(config: Source, overrides: Sequence[str] = (), *, strict: bool = Fa
     experiment, advice = load_advised(config, overrides, strict=strict)
     parameters, steps = _sizes(experiment)
     source = str(config) if isinstance(config, Path) else f"the {source_name(config)}"
-    resolved, notices = dump_experiment(experiment), experiment.notices()
+    resolved, notices = Lines(*dump_experiment(experiment).split("\n")), experiment.notices()
     return ValidationReport(source, experiment, resolved, parameters, steps, notices, advice)
 
 

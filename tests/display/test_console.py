@@ -9,8 +9,17 @@ import sys
 import pytest
 from rich.console import Console
 
-from dtrain.display.console import Sentence, publish_failure, stderr, warning
-from dtrain.ground.errors import ConfigError, DataError, Problem
+from dtrain.display.console import (
+    SafeConsole,
+    Sentence,
+    print_parts,
+    publish_failure,
+    publish_warnings,
+    write_out,
+)
+from dtrain.display.tables import bare_table
+from dtrain.ground.errors import ConfigError, DataError, EnvironmentProblem, Problem
+from dtrain.ground.printable import Lines
 
 
 def test_row_105_markup_and_escapes_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,6 +38,13 @@ def test_every_problem_has_its_line_and_hint(capsys: pytest.CaptureFixture[str])
         "hint: use 2",
         "error: a.yaml:2:2 network: got 3",
     ]
+
+
+def test_a_table_in_a_message_is_a_table_and_names_in_it_stay_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    publish_failure(
+        ConfigError(Lines("they differ", "  a\nb  c"), where="x\ny", hint="z\nerror: no"), [], as_json=False
+    )
+    assert capsys.readouterr().err == "error: x\\ny: they differ\n  a\\nb  c\nhint: z\\nerror: no\n"
 
 
 def on_a_terminal(sentence: Sentence, width: int, *, terminal: bool = True) -> list[str]:
@@ -52,7 +68,11 @@ def test_a_terminal_breaks_sentences_at_clauses_and_between_words() -> None:
 
 
 def test_the_caret_of_a_hint_stays_below_its_column() -> None:
-    assert on_a_terminal(Sentence("look:\n    seed: 3\n        ^"), 20) == ["look:", "    seed: 3", "        ^"]
+    assert on_a_terminal(Sentence(Lines("look:", "    seed: 3", "        ^")), 20) == [
+        "look:",
+        "    seed: 3",
+        "        ^",
+    ]
 
 
 def test_a_failure_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,15 +89,33 @@ def test_a_failure_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-class ClosedPipe(io.StringIO):
-    """A stream that nobody reads any more."""
+def test_nothing_that_is_printed_steers_the_terminal_or_forges_a_line() -> None:
+    stream = io.StringIO()
+    table = bare_table()
+    table.add_column("a\x1b[2J")
+    table.add_row("b\x9b")
+    print_parts(SafeConsole(stream), ["c\x07\u202e", Sentence("d\nerror: e", "error"), table])
+    assert stream.getvalue().replace("\n", "").isprintable()
+    assert "\\u202e" in stream.getvalue() and "error: d\\nerror: e\n" in stream.getvalue()
 
-    def write(self, text: str) -> int:
-        raise BrokenPipeError
+
+@pytest.mark.parametrize(("columns", "width"), [("0", 120), ("7", 20), ("40", 40), ("many", 120)])
+def test_a_width_that_shows_nothing_is_none(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert SafeConsole(io.StringIO()).width == width
 
 
 def test_row_58_nobody_reads_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", ClosedPipe())
-    console = stderr()
-    console.print(warning("first"))
-    console.print(warning("second"))
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        publish_warnings(["first", "second"])
+    publish_warnings(["into a closed stream"])
+    monkeypatch.setattr(sys, "stderr", None)
+    publish_warnings(["to nowhere"])
+
+
+def test_results_that_cannot_be_written_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(EnvironmentProblem, match="standard output: cannot be written: No space left"):
+            write_out("{}")

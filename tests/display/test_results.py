@@ -67,7 +67,7 @@ def test_a_run_says_how_good_it_is_and_what_to_do_next() -> None:
     assert "best epoch 12 of 14 by val_accuracy, stopped early" in shown
     assert "12 s of training (xla), 16 s in all; 266,610 parameters" in shown
     assert "next: dtrain evaluate elu-1  #" in shown
-    assert "next: dtrain run runs/elu-1/config.yaml --seeds 3  #" in shown
+    assert "next: dtrain run runs/elu-1/config.yaml --seeds 6  #" in shown
 
 
 def test_results_that_do_not_say_by_what_an_epoch_was_best_are_shown_all_the_same() -> None:

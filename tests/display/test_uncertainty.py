@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dtrain.display.uncertainty import describe_mc
+from dtrain.display.description import describe
 from dtrain.monte_carlo.stochastic_model import DropoutLayer
 from dtrain.statistics.calibration import Kept, compare
 from dtrain.statistics.significance import McNemar
@@ -41,7 +41,7 @@ REPORT = McReport(
 
 def test_the_tables_fit_and_hold_the_numbers() -> None:
     console = Console(width=80, record=True, file=StringIO())
-    for part in describe_mc(REPORT):
+    for part in describe(REPORT):
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
     text = console.export_text()
     lines = [" ".join(line.split()) for line in text.splitlines()]

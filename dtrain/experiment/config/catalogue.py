@@ -14,7 +14,7 @@ from dtrain.experiment.config.yaml_writer import write_line
 from dtrain.experiment.fit.findings import RULES, findings
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.optimizers import Ratings
-from dtrain.ground.printable import shown
+from dtrain.ground.printable import Lines, shown
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _kind(key: str, kind: str, section: Schema) -> Kind:
     fields = tuple(_field(name, one) for name, one in section["properties"].items() if name != "kind")
     (technique,) = (one for one in sections_of(key) if kind in get_args(one.model_fields["kind"].annotation))
     advice = tuple(rule.text for rule in RULES if issubclass(technique, rule.about))
-    yaml = "\n".join(write_line(name, value) for name, value in _example(key, kind, section).items())
+    yaml = Lines(*(write_line(name, value) for name, value in _example(key, kind, section).items()))
     return Kind(kind, _on_one_line(summary), _on_one_line(details), fields, advice, yaml)
 
 

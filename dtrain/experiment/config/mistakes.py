@@ -11,7 +11,7 @@ import yaml
 
 from dtrain.experiment.config.yaml_schema import MAXIMUM_DIGITS, plain_value
 from dtrain.ground.errors import ConfigError
-from dtrain.ground.printable import SHOWN_CHARACTERS, clipped, printable
+from dtrain.ground.printable import SHOWN_CHARACTERS, Lines, clipped, printable
 
 _HIDDEN = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|(?:^|\s)\#.*""")
 """What may hold any character: text in quotes, and comments."""
@@ -80,7 +80,7 @@ def syntax_error(error: yaml.MarkedYAMLError, text: str, source: str) -> ConfigE
     line, column, message, fix = _tab(error, lines) or _mistyped(error, lines) or _cause(error, lines)
     start = max(0, column - SHOWN_CHARACTERS // 2)
     excerpt = "".join(one if one.isprintable() else " " for one in lines[line][start : start + SHOWN_CHARACTERS])
-    hint = f"{fix}\n    {excerpt}\n    {' ' * (column - start)}^"
+    hint = Lines(fix, f"    {excerpt}", f"    {' ' * (column - start)}^")
     return ConfigError(message, where=f"{source}:{line + 1}:{column + 1}", hint=hint)
 
 
