@@ -19,7 +19,7 @@ from dtrain.experiment.transfer import Transfer
 from dtrain.ground import errors
 from dtrain.ground.errors import DtrainError
 from dtrain.ground.signals import WATCHED
-from dtrain.reuse.architecture import LAYERS
+from dtrain.reuse.allow_list import LAYERS
 from dtrain.workflows.init import init
 from tests.command_line import OPTIONS, check, options_of
 from tests.pages import PAGES, ROOT, anchors, blocks, commands, links, section

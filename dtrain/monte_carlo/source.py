@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -173,8 +174,9 @@ def _images(request: Request, data: Data) -> tuple[Array, Array | None, str]:
 
 def _check_images(path: Path, images: Array, dtype: np.dtype[Any] | None, shape: tuple[int, ...]) -> None:
     got, expected = images.shape[1:], shape
-    # a grey image may have its one channel or leave it out
-    if got != expected and (*got, 1) != expected and got != (*expected, 1):
+    # a grey image may have its one channel or leave it out, and a model may want the values in a row
+    fitting = (expected, (*expected, 1), expected[:-1] if expected[-1] == 1 else expected)
+    if got not in fitting and expected != (math.prod(got),):
         raise DataError(f"got images of shape {got}; expected {expected}, as in training", where=f"{path} images")
     if dtype is not None and images.dtype != dtype:
         message = f"got {images.dtype} images; expected {dtype}, as the training images are"
@@ -212,15 +214,15 @@ def _of_file(request: Request, options: RunOptions, observer: RunObserver) -> So
     if dataset is not None:
         observer.on_phase(f"reading {dataset.name}")
         data = prepare(dataset, load_images(dataset.name, options.data_dir, observer.on_download))
-    _start(options, observer)
-    base = build_base(outline)
     if data is None:
         images, labels, split, scaling = _unrelated_images(request)
-        names = tuple(map(str, range(base.classes)))
     else:
         images, labels, split = _images(request, data)
-        scaling, names = data.scaling, data.class_names
-    _check_images(request.images or path, images, None, base.input_shape)
+        scaling = data.scaling
+    _check_images(request.images or path, images, None, outline.architecture.input_shape)
+    _start(options, observer)
+    base = build_base(outline.taking(images.shape[1:]))
+    names = data.class_names if data else tuple(map(str, range(base.classes)))
     if len(names) != base.classes:
         hint = "keep the model's classes, in their order: --dataset '{name: ..., classes: [0, 1, ...]}'"
         raise DataError(f"got {len(names)} classes; expected {base.classes}, the model's", where="--dataset", hint=hint)

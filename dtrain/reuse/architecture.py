@@ -1,91 +1,22 @@
-"""From the configuration in a model file to plain layers: an allow list, and nothing else passes."""
+"""From the configuration in a model file to a graph of plain layers, inner models taken apart."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dtrain.ground.errors import ModelFileError, Problem
+from dtrain.ground.errors import ModelFileError
+from dtrain.ground.printable import clipped
+from dtrain.reuse.allow_list import IDLE, LAYERS, MODELS, Plain, check_layers
+from dtrain.reuse.plans import LayerPlan, numbered, options_of
 
-MODELS = frozenset({"Sequential", "Functional", "Model"})
-LAYERS = frozenset(
-    {
-        "InputLayer",
-        "Dense",
-        "Conv2D",
-        "DepthwiseConv2D",
-        "SeparableConv2D",
-        "Flatten",
-        "Reshape",
-        "ZeroPadding2D",
-        "Cropping2D",
-        "UpSampling2D",
-        "MaxPooling2D",
-        "AveragePooling2D",
-        "GlobalMaxPooling2D",
-        "GlobalAveragePooling2D",
-        "BatchNormalization",
-        "LayerNormalization",
-        "GroupNormalization",
-        "UnitNormalization",
-        "RMSNormalization",
-        "Activation",
-        "ReLU",
-        "LeakyReLU",
-        "PReLU",
-        "ELU",
-        "Softmax",
-        "Dropout",
-        "SpatialDropout2D",
-        "AlphaDropout",
-        "GaussianDropout",
-        "GaussianNoise",
-        "Add",
-        "Subtract",
-        "Multiply",
-        "Average",
-        "Maximum",
-        "Minimum",
-        "Concatenate",
-        "Rescaling",
-    }
-)
-"""Layers that compute with numbers and their own weights, and take no function, file or address as an argument."""
-MARKS = frozenset({"__keras_tensor__", "__tuple__", "DTypePolicy"})
-DROPPED = re.compile(
-    r".*_(initializer|regularizer|constraint)|dtype|seed|trainable|name|batch_(input_)?shape|renorm_.*|quantization_config"
-)
-"""What a layer's weights, the data and the stage of training decide anew; a penalty comes from the experiment."""
-SWITCHED_OFF = {"synchronized": False, "renorm": False}
-"""Of batch normalization: what Keras writes and some versions do not read."""
-LEFT_OUT = re.compile(r"_(initializer|regularizer|constraint)(\.|$)")
-"""Places of what is dropped, whose names only Keras knows."""
-MOST_LAYERS, DEEPEST = 5000, 40
-MOST_REPORTED = 5
-LARGEST_SIGNAL = 2**24
-"""Values in one image, and in what any layer makes of it."""
-
-Plain = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LayerPlan:
-    """One layer to build.
-
-    Args:
-        name: Its name.
-        kind: The name of its Keras class.
-        options: Arguments of the class: numbers, texts, lists of them, and layers as activations.
-        inputs: Names of the layers whose outputs it takes.
-    """
-
-    name: str
-    kind: str
-    options: Plain
-    inputs: tuple[str, ...]
+MOST_LAYERS = 1000
+"""Keras goes through a chain by recursion, and Python ends that at about a thousand."""
+LONGEST_REASON = 200
+FIRST = "first_input"
+"""What comes into a chain that begins without an input layer."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +36,34 @@ class Architecture:
     output_name: str
 
 
+@dataclass
+class _Graph:
+    """What is read so far.
+
+    Args:
+        file: For messages.
+        layers: The layers.
+        same: Names that stand for the output of another layer: of inner models, and of what does nothing.
+        taken: All names.
+    """
+
+    file: Path
+    layers: list[LayerPlan] = field(default_factory=list)
+    same: dict[str, str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def refuse(self, message: str, hint: str = "") -> ModelFileError:
+        return ModelFileError(message, where=str(self.file), hint=hint)
+
+    def source(self, name: str) -> str:
+        """Returns the layer whose output comes out under a name."""
+        for _ in range(len(self.same) + 1):
+            if name not in self.same:
+                return name
+            name = self.same[name]
+        raise self.refuse(f"layer {clipped(name)!r} takes its own output")
+
+
 def read_architecture(configuration: Plain, path: Path) -> Architecture:
     """Returns the layers that a configuration of Keras 2 or 3 describes, without Keras, which takes seconds to import.
 
@@ -115,121 +74,104 @@ def read_architecture(configuration: Plain, path: Path) -> Architecture:
     Raises:
         ModelFileError: Something in it is not on the allow list, or it is no chain or graph of layers.
     """
+    graph = _Graph(path)
     try:
-        objects = _objects(configuration, "config", "")
-        _refuse_foreign((one for one in objects if not LEFT_OUT.search(one[0])), LAYERS | MODELS | MARKS, path)
-        kind, inner = configuration["class_name"], configuration["config"]
+        check_layers(configuration, path)
+        kind = configuration["class_name"]
         if kind not in MODELS:
-            raise ModelFileError(f"got a {kind}; expected a Sequential or Functional model", where=str(path))
-        # early versions of Keras 2 stored the layers of a Sequential alone
-        entries = inner if isinstance(inner, list) else inner["layers"]
-        _refuse_nested(entries, path)
-        return _sequential(entries, path) if kind == "Sequential" else _functional(inner, path)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        message = f"damaged or incomplete: its architecture is not as Keras writes it ({type(error).__name__}: {error})"
+            raise graph.refuse(f"got a {clipped(str(kind))}; expected a Sequential or Functional model")
+        shape = _input_shape(configuration, graph)
+        first, last = _read_model(configuration, graph, (), "")
+        layers = tuple(replace(one, inputs=tuple(map(graph.source, one.inputs))) for one in graph.layers)
+        return Architecture(first, shape, layers, graph.source(last))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+        message = f"damaged or incomplete: its architecture is not as Keras writes it ({reason})"
         raise ModelFileError(message, where=str(path)) from None
 
 
-def check_names(configuration: Plain, path: Path) -> None:
-    """Refuses everything in a configuration that names a class and is not on the list, wherever it is.
-
-    To be called before anything is built: `read_architecture` leaves out what only Keras knows.
-
-    Args:
-        configuration: The parsed JSON.
-        path: The file, for messages.
-
-    Raises:
-        ModelFileError: Something in it is neither on the list nor an initializer, regularizer or constraint of Keras.
-    """
-    import keras
-
-    harmless = {
-        name
-        for family in (keras.initializers, keras.regularizers, keras.constraints)
-        for name, member in vars(family).items()
-        if isinstance(member, type)
-    }
-    _refuse_foreign(_objects(configuration, "config", ""), LAYERS | MODELS | MARKS | harmless, path)
+def _entries(model: Plain) -> list[Plain]:
+    inner = model["config"]
+    # early versions of Keras 2 stored the layers of a Sequential alone
+    entries: list[Plain] = inner if isinstance(inner, list) else inner["layers"]
+    return entries
 
 
-def _refuse_foreign(objects: Iterable[tuple[str, str, Plain]], names: Set[str], path: Path) -> None:
-    problems = []
-    for place, owner, one in objects:
-        kind, module, registered = one.get("class_name"), one.get("module"), one.get("registered_name")
-        known = isinstance(kind, str) and kind in names
-        own = module is None or (isinstance(module, str) and re.fullmatch(r"keras(\.[a-z_.]+)?", module))
-        if not known or not own or not (registered is None or registered == kind):
-            shown = f"{registered} ({kind})" if known else str(kind)
-            message = f"layer {owner!r} needs {shown[:80]!r}, which is not on the list of safe layers ({place})"
-            hint = "nothing of it was loaded; docs/transfer.md lists them under Layers of a base"
-            problems.append(Problem(message, str(path), hint))
-    if problems:
-        raise ModelFileError(problems[:MOST_REPORTED])
-
-
-def _objects(value: object, place: str, owner: str, depth: int = 0) -> Iterator[tuple[str, str, Plain]]:
-    """Yields every mapping with a class name: its place, the nearest name above it, and itself."""
-    if depth > DEEPEST:
-        raise ValueError(f"more than {DEEPEST} levels deep")
-    if isinstance(value, dict):
-        inner = value.get("config")
-        named = inner.get("name") if isinstance(inner, dict) else None
-        owner = str(named or value.get("name") or owner)
-        if "class_name" in value:
-            yield place, owner, value
-        for key, one in value.items():
-            yield from _objects(one, f"{place}.{key}", owner, depth + 1)
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _objects(one, f"{place}[{number}]", owner, depth + 1)
-
-
-def _refuse_nested(entries: list[Plain], path: Path) -> None:
-    if len(entries) > MOST_LAYERS:
-        raise ModelFileError(f"got {len(entries):,} layers; expected at most {MOST_LAYERS:,}", where=str(path))
-    for entry in entries:
-        if entry["class_name"] not in LAYERS:
-            message = f"layer {entry['config'].get('name')!r} is a {entry['class_name']}; expected a single layer"
-            hint = "put the layers of the inner model into the outer one and save it again"
-            raise ModelFileError(message, where=str(path), hint=hint)
-
-
-def _sequential(entries: list[Plain], path: Path) -> Architecture:
-    shape = _input_shape(entries[0]["config"], path)
-    before = "input"
-    if entries[0]["class_name"] == "InputLayer":
-        before, entries = entries[0]["config"]["name"], entries[1:]
-    first, layers = before, []
-    for entry in entries:
-        layers.append(_plan(entry, (before,)))
-        before = layers[-1].name
-    return Architecture(first, shape, tuple(layers), before)
-
-
-def _functional(inner: Plain, path: Path) -> Architecture:
-    places = {role: _one_place(inner[role], role, path) for role in ("input_layers", "output_layers")}
-    layers, shape = [], None
-    for entry in inner["layers"]:
-        name = entry["config"]["name"]
+def _read_model(model: Plain, graph: _Graph, around: tuple[str, ...], group: str) -> tuple[str, str]:
+    """Adds the layers of a model, and returns the names that its input and its output go by."""
+    sequential = model["class_name"] == "Sequential"
+    entries = _entries(model)
+    before = _named(around, FIRST)
+    first = before if sequential else _named(around, _one_place(model["config"]["input_layers"], graph))
+    for entry, numbered_class in zip(entries, numbered(one["class_name"] for one in entries), strict=True):
+        if len(graph.taken) >= MOST_LAYERS:
+            raise graph.refuse(f"got more layers; expected at most {MOST_LAYERS:,}")
+        name = _new_name(entry, graph, around)
         if entry["class_name"] == "InputLayer":
-            shape = _input_shape(entry["config"], path)
-        else:
-            calls = entry["inbound_nodes"]
-            if len(calls) != 1:
-                message = f"layer {name!r} is used {len(calls)} times; expected once"
-                raise ModelFileError(message, where=str(path))
-            layers.append(_plan(entry, tuple(_sources(calls[0]))))
-    if shape is None:
-        raise ModelFileError("has no input layer", where=str(path))
-    return Architecture(places["input_layers"], shape, tuple(layers), places["output_layers"])
+            if sequential:
+                first = before = name
+            continue
+        inputs = (before,) if sequential else _inputs(entry, name, graph, around)
+        path, place = (*around, _own(entry)), f"{group}{numbered_class}"
+        _read_layer(entry, graph, LayerPlan(name, entry["class_name"], {}, inputs, path, place))
+        before = name
+    return first, before if sequential else _named(around, _one_place(model["config"]["output_layers"], graph))
 
 
-def _one_place(value: Any, role: str, path: Path) -> str:
+def _read_layer(entry: Plain, graph: _Graph, plan: LayerPlan) -> None:
+    if plan.kind in LAYERS:
+        try:
+            graph.layers.append(replace(plan, options=options_of(plan.kind, entry["config"])))
+        except ValueError as error:
+            raise graph.refuse(f"layer {clipped(plan.name)!r} ({plan.kind}): {error}") from None
+        return
+    if len(plan.inputs) != 1:
+        raise graph.refuse(f"layer {clipped(plan.name)!r} takes {len(plan.inputs)} inputs; expected one")
+    if plan.kind in IDLE:
+        graph.same[plan.name] = plan.inputs[0]
+    elif plan.kind in MODELS:
+        first, graph.same[plan.name] = _read_model(entry, graph, plan.path, f"{plan.group}/")
+        graph.same[first] = plan.inputs[0]
+    else:
+        raise graph.refuse(f"layer {clipped(plan.name)!r} is a {clipped(plan.kind)}; expected a layer or a model")
+
+
+def _own(entry: Plain) -> str:
+    config = entry["config"]
+    # early versions of Keras 2 named only the model in a list of layers
+    name = config.get("name") if isinstance(config, Mapping) else entry.get("name")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"a layer is named {clipped(repr(name))}")
+    return name
+
+
+def _named(around: tuple[str, ...], name: str) -> str:
+    return ".".join((*around, name))
+
+
+def _new_name(entry: Plain, graph: _Graph, around: tuple[str, ...]) -> str:
+    name = _named(around, _own(entry))
+    if name in graph.taken:
+        raise graph.refuse(f"two layers are named {clipped(name)!r}; expected a name for each")
+    graph.taken.add(name)
+    return name
+
+
+def _inputs(entry: Plain, name: str, graph: _Graph, around: tuple[str, ...]) -> tuple[str, ...]:
+    calls = entry["inbound_nodes"]
+    if len(calls) != 1:
+        raise graph.refuse(f"layer {clipped(name)!r} is used {len(calls)} times; expected once")
+    found = tuple(_named(around, source) for source in _sources(calls[0]))
+    if not found:
+        raise graph.refuse(f"layer {clipped(name)!r} takes the output of no layer")
+    return found
+
+
+def _one_place(places: Any, graph: _Graph) -> str:
     """Returns the layer of [name, 0, 0] or [[name, 0, 0]]."""
-    places = value if value and isinstance(value[0], list) else [value]
+    places = places if places and isinstance(places[0], list) else [places]
     if len(places) != 1:
-        raise ModelFileError(f"has {len(places)} {role.replace('_', ' ')}; expected one", where=str(path))
+        raise graph.refuse(f"has {len(places)} inputs or outputs; expected one of each")
     return str(places[0][0])
 
 
@@ -245,54 +187,30 @@ def _sources(call: object) -> Iterator[str]:
             if "args" not in call:
                 yield from (source for value in call.values() for source in _sources(value))
     elif isinstance(call, list):
-        if len(call) >= 3 and isinstance(call[0], str) and call[1:3] == [0, 0]:
+        # the second number counts the calls of an inner model, of which the file has one
+        if len(call) >= 3 and isinstance(call[0], str) and type(call[1]) is int and call[2] == 0:
             yield call[0]
         else:
             for one in call:
                 yield from _sources(one)
 
 
-def _input_shape(config: Plain, path: Path) -> tuple[int, ...]:
-    batch_shape = config.get("batch_shape") or config.get("batch_input_shape")
+def _input_shape(model: Plain, graph: _Graph) -> tuple[int, ...]:
+    """Returns the shape of one image, which some first layer or the model itself holds."""
+    entries, config = _entries(model), model["config"]
+    if model["class_name"] != "Sequential":
+        wanted = _one_place(config["input_layers"], graph)
+        entries = [one for one in entries if one["class_name"] == "InputLayer" and _own(one) == wanted]
+        if not entries:
+            raise graph.refuse("has no input layer")
+    first = entries[0]
+    if first["class_name"] in MODELS:
+        return _input_shape(first, graph)
+    batch_shape = first["config"].get("batch_shape") or first["config"].get("batch_input_shape")
+    if not batch_shape and isinstance(config, Mapping):
+        batch_shape = config.get("build_input_shape")
     shape = tuple(batch_shape[1:]) if batch_shape else ()
     if not shape or not all(type(side) is int and side > 0 for side in shape):
-        message = f"takes inputs of shape {list(batch_shape or ())}; expected every side of an image to be known"
-        raise ModelFileError(message, where=str(path))
+        message = f"takes inputs of shape {clipped(str(list(batch_shape or ())))}"
+        raise graph.refuse(f"{message}; expected every side of an image to be known")
     return shape
-
-
-def _plan(entry: Plain, inputs: tuple[str, ...]) -> LayerPlan:
-    config = entry["config"]
-    return LayerPlan(str(config["name"]), entry["class_name"], _options(config), inputs)
-
-
-def _options(config: Plain) -> Plain:
-    kept = {key: _plain(key, value) for key, value in config.items() if not _is_dropped(key, value)}
-    axis = kept.get("axis")
-    # Keras 2 stored the axis of batch normalization as a list of one
-    if isinstance(axis, list) and len(axis) == 1:
-        kept["axis"] = axis[0]
-    if kept.get("data_format") == "channels_first":
-        raise ValueError(f"layer {config['name']!r} has its channels first; expected channels_last")
-    return kept
-
-
-def _is_dropped(key: str, value: object) -> bool:
-    switched_off = key in SWITCHED_OFF and value == SWITCHED_OFF[key]
-    return value is None or switched_off or DROPPED.fullmatch(key) is not None
-
-
-def _plain(key: str, value: object) -> object:
-    """Returns numbers, texts and lists as they are, and a layer that stands for an activation as a plan."""
-    if isinstance(value, dict):
-        if value.get("class_name") in LAYERS:
-            return _plan({**value, "config": {"name": key, **value["config"]}}, ())
-        if value.get("class_name") == "__tuple__":
-            return tuple(value["items"])
-        raise ValueError(f"{key} is a {value.get('class_name', 'mapping')}")
-    if isinstance(value, list):
-        return [_plain(key, one) for one in value]
-    # None inside a list is a side that the batch decides, as in a noise_shape
-    if value is not None and not isinstance(value, bool | int | float | str):
-        raise ValueError(f"{key} is {value!r}")
-    return value

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtrain.reuse.architecture import Architecture, read_architecture
 from dtrain.reuse.contents import Contents, read_contents
 from dtrain.reuse.files import ModelFile, run_behind
+from dtrain.reuse.normalizing import with_rescaling
+from dtrain.reuse.plans import LayerPlan
 from dtrain.reuse.recorded import check_recorded
 
 if TYPE_CHECKING:
@@ -33,6 +36,15 @@ class Outline:
     path: Path
     digest: str
     scaling: dict[str, Any] | None
+
+    def taking(self, image_shape: tuple[int, ...]) -> Outline:
+        """Returns an outline that takes images of a shape where this one wants their values in a row."""
+        whole = self.architecture
+        if whole.input_shape != (math.prod(image_shape),) or whole.input_shape == image_shape:
+            return self
+        row = LayerPlan(whole.input_name, "Reshape", {"target_shape": list(whole.input_shape)}, ("images_to_reshape",))
+        whole = Architecture("images_to_reshape", image_shape, (row, *whole.layers), whole.output_name)
+        return replace(self, architecture=whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +81,10 @@ def read_outline(file: ModelFile) -> Outline:
         ModelFileError: It is damaged, no model or unsafe.
     """
     contents = read_contents(file)
+    architecture = read_architecture(contents.configuration, file.path)
+    architecture, contents = with_rescaling(architecture, contents, file.path)
     return Outline(
-        architecture=read_architecture(contents.configuration, file.path),
+        architecture=architecture,
         contents=contents,
         path=file.path,
         digest=hashlib.sha256(file.content).hexdigest(),

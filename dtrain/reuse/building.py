@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
-from itertools import zip_longest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from dtrain.experiment.techniques.networks import MAXIMUM_PARAMETERS
 from dtrain.ground.errors import ModelFileError
-from dtrain.ground.printable import Lines
-from dtrain.reuse.architecture import LARGEST_SIGNAL, Architecture, LayerPlan, check_names
-from dtrain.reuse.contents import Contents, StoredLayer
+from dtrain.ground.printable import clipped
+from dtrain.reuse.allow_list import OPERATIONS, check_names
+from dtrain.reuse.architecture import Architecture
+from dtrain.reuse.contents import Contents
+from dtrain.reuse.matching import Place, match, place_of
+from dtrain.reuse.plans import LayerPlan, numbered, snake
 
-SHOWN_ROWS = 6
+LARGEST_SIGNAL = 2**24
+"""Values in one image, and in what any layer makes of it."""
+LARGEST_SIGNALS = 2**27
+MOST_PRODUCTS = 10**11
+"""A few seconds; VGG-16 takes 1.5e10 for an image of 224 x 224."""
+LONGEST_REASON = 200
 
 
 def build(architecture: Architecture, contents: Contents, path: Path) -> keras.Model:
@@ -37,14 +44,16 @@ def build(architecture: Architecture, contents: Contents, path: Path) -> keras.M
     # in a graph that never runs, variables have shapes and take no memory
     with tf.Graph().as_default():
         sketch = _connect(architecture, path)
-    parameters = sketch.count_params()
-    if parameters > MAXIMUM_PARAMETERS:
-        message = f"has {parameters:,} parameters; expected at most {MAXIMUM_PARAMETERS:,}"
-        raise ModelFileError(message, where=str(path))
-    matched = _match(sketch, contents, path)
+    layers = {layer.name: layer for layer in sketch.layers}
+    for plan in architecture.layers:
+        if plan.name not in layers:
+            raise ModelFileError(f"layer {clipped(plan.name)!r} leads to no output", where=str(path))
+    places = [(place_of(plan, contents), layers[plan.name]) for plan in architecture.layers]
+    matched = match([(place, layer) for place, layer in places if layer.weights], contents, path)
     model = _connect(architecture, path)
     for layer, one in matched:
         model.get_layer(layer).set_weights(one.arrays)
+    _try(model, architecture, path)
     return model
 
 
@@ -59,41 +68,106 @@ def fill(model: keras.Model, contents: Contents, path: Path) -> None:
     Raises:
         ModelFileError: The arrays are not those of the layers, or not finite.
     """
-    for layer, one in _match(model, contents, path):
-        model.get_layer(layer).set_weights(one.arrays)
+    groups = numbered(type(layer).__name__ for layer in model.layers)
+    pairs = [
+        (Place(group if contents.layout == "weights" else layer.name, layer.name), layer)
+        for group, layer in zip(groups, model.layers, strict=True)
+        if layer.weights
+    ]
+    for name, one in match(pairs, contents, path):
+        model.get_layer(name).set_weights(one.arrays)
+
+
+def _try(model: keras.Model, architecture: Architecture, path: Path) -> None:
+    """Predicts one image of zeros, layer by layer, so that what fails is known by name and before anybody trains."""
+    signals = {architecture.input_name: tf.zeros((1, *architecture.input_shape))}
+    plans = {plan.name: plan for plan in architecture.layers}
+    for layer in model.layers:
+        if layer.name not in plans:
+            continue
+        plan = plans[layer.name]
+        inputs = [signals[source] for source in plan.inputs]
+        with _explained(plan, path):
+            signals[plan.name] = layer(inputs if len(inputs) > 1 else inputs[0], training=False)
+            got, expected = tuple(signals[plan.name].shape[1:]), tuple(layer.output.shape[1:])
+            if got != expected:
+                raise ValueError(f"makes {got} of one image; expected {expected}")
 
 
 def _connect(architecture: Architecture, path: Path) -> keras.Model:
     images = keras.Input(architecture.input_shape, name=architecture.input_name)
-    signals = {architecture.input_name: _bounded(images, architecture.input_name, path)}
-    waiting = list(architecture.layers)
+    signals, waiting, budget = {architecture.input_name: images}, list(architecture.layers), _Budget(path)
+    budget.spend(architecture.input_name, images)
     while waiting:
         ready = [plan for plan in waiting if all(source in signals for source in plan.inputs)]
         if not ready:
-            raise ModelFileError(f"layer {waiting[0].name!r} takes the output of no layer", where=str(path))
+            raise ModelFileError(f"layer {clipped(waiting[0].name)!r} takes the output of no layer", where=str(path))
         for plan in ready:
-            signal = _apply(plan, [signals[source] for source in plan.inputs], path)
-            signals[plan.name] = _bounded(signal, plan.name, path)
+            inputs = [signals[source] for source in plan.inputs]
+            with _explained(plan, path):
+                layer = build_layer(plan)
+                signals[plan.name] = layer(inputs if len(inputs) > 1 else inputs[0])
+            budget.spend(plan.name, signals[plan.name], layer)
         waiting = [plan for plan in waiting if plan.name not in signals]
     if architecture.output_name not in signals:
-        raise ModelFileError(f"has no layer {architecture.output_name!r}, its output", where=str(path))
-    return keras.Model(images, signals[architecture.output_name], name="base")
-
-
-def _bounded(signal: keras.KerasTensor, name: str, path: Path) -> keras.KerasTensor:
-    values = math.prod(signal.shape[1:])
-    if values > LARGEST_SIGNAL:
-        message = f"layer {name!r} makes {values:,} values of one image; expected at most {LARGEST_SIGNAL:,}"
-        raise ModelFileError(message, where=str(path))
-    return signal
-
-
-def _apply(plan: LayerPlan, signals: list[keras.KerasTensor], path: Path) -> keras.KerasTensor:
+        raise ModelFileError(f"has no layer {clipped(architecture.output_name)!r}, its output", where=str(path))
     try:
-        return build_layer(plan)(signals if len(signals) > 1 else signals[0])
-    except (TypeError, ValueError, KeyError, IndexError, OverflowError, tf.errors.OpError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelFileError(f"layer {plan.name!r} ({plan.kind}): {reason[:200]}", where=str(path)) from None
+        return keras.Model(images, signals[architecture.output_name], name="base")
+    except Exception as error:
+        raise ModelFileError(f"makes no model: {_reason(error)}", where=str(path)) from None
+
+
+@dataclass
+class _Budget:
+    """What is spent so far of the memory and time that a prediction may take.
+
+    Args:
+        path: The file, for messages.
+        values: In all signals of one image.
+        parameters: Of all layers.
+        products: Multiplications for one image.
+    """
+
+    path: Path
+    values: int = 0
+    parameters: int = 0
+    products: int = 0
+
+    def spend(self, name: str, signal: keras.KerasTensor, layer: keras.layers.Layer | None = None) -> None:
+        made = math.prod(signal.shape[1:])
+        positions, weights = math.prod(signal.shape[1:-1]), layer.count_params() if layer else 0
+        window = math.prod(getattr(layer, "pool_size", ())) if layer else 1
+        self.values, self.parameters = self.values + made, self.parameters + weights
+        self.products += positions * weights + made * window
+        what = f"layer {clipped(name)!r} makes {made:,} values of one image"
+        if made > LARGEST_SIGNAL:
+            raise ModelFileError(f"{what}; expected at most {LARGEST_SIGNAL:,}", where=str(self.path))
+        for spent, most, unit in (
+            (self.values, LARGEST_SIGNALS, "values of one image"),
+            (self.parameters, MAXIMUM_PARAMETERS, "parameters"),
+            (self.products, MOST_PRODUCTS, "multiplications for one image"),
+        ):
+            if spent > most:
+                message = f"has {spent:,} {unit} up to layer {clipped(name)!r}; expected at most {most:,}"
+                raise ModelFileError(message, where=str(self.path))
+
+
+@contextmanager
+def _explained(plan: LayerPlan, path: Path) -> Iterator[None]:
+    """Names the layer of a file in which anything fails."""
+    try:
+        yield
+    # Keras checks little, and what it does with a value that it did not expect is in no list
+    except Exception as error:
+        message = f"layer {clipped(plan.name)!r} ({plan.kind}): {_reason(error)}"
+        raise ModelFileError(message, where=str(path)) from None
+
+
+def _reason(error: Exception) -> str:
+    lines = [one.strip() for one in str(error).splitlines() if one.strip()]
+    # behind its headline Keras tells what happened
+    told = [one for one in lines if not one.startswith("Exception encountered")]
+    return (told or lines or [type(error).__name__])[0][:LONGEST_REASON]
 
 
 def build_layer(plan: LayerPlan, **more: Any) -> keras.layers.Layer:
@@ -104,57 +178,7 @@ def build_layer(plan: LayerPlan, **more: Any) -> keras.layers.Layer:
         more: Further arguments, which a file has no say in.
     """
     options = {key: build_layer(one) if isinstance(one, LayerPlan) else one for key, one in plan.options.items()}
+    if plan.kind in OPERATIONS:
+        # a symbolic call leaves an operation that holds the numbers
+        return getattr(keras.ops, snake(plan.kind))(keras.KerasTensor((None,)), **options)._keras_history.operation
     return getattr(keras.layers, plan.kind)(name=plan.name, **options, **more)
-
-
-def _match(sketch: keras.Model, contents: Contents, path: Path) -> list[tuple[str, StoredLayer]]:
-    """Pairs layers with arrays by name and place; Keras goes by place alone and takes whatever has the same shape."""
-    layers = [layer for layer in sketch.layers if layer.weights]
-    groups = [layer.name for layer in layers] if contents.layout == "model" else _numbered_classes(sketch)
-    stored = {one.group: one for one in contents.layers}
-    if set(stored) != set(groups):
-        raise ModelFileError(_table("layer", groups, list(stored)), where=str(path))
-    in_order = list(stored.values()) if contents.layout == "model" else [stored[group] for group in groups]
-    for layer, one in zip(layers, in_order, strict=True):
-        if one.name not in ("", layer.name):
-            message = f"layers in another order: got the weights of {one.name!r}; expected those of {layer.name!r}"
-            raise ModelFileError(message, where=str(path), hint="save the model again; Keras itself would mix them up")
-        _check_weights(layer, one, path)
-    return [(layer.name, one) for layer, one in zip(layers, in_order, strict=True)]
-
-
-def _numbered_classes(model: keras.Model) -> list[str]:
-    """Returns the names that a .keras gives to the layers with weights: their classes, numbered from the second on."""
-    names, counts = [], Counter[str]()
-    for layer in model.layers:
-        words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
-        name = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
-        if layer.weights:
-            names.append(f"{name}_{counts[name]}" if counts[name] else name)
-        counts[name] += 1
-    return names
-
-
-def _check_weights(layer: keras.layers.Layer, one: StoredLayer, path: Path) -> None:
-    expected = [f"{layer.name}/{weight.name} {tuple(weight.shape)}" for weight in layer.weights]
-    names = [name.rpartition("/")[2].partition(":")[0] for name in one.weights]
-    if all(name.isdecimal() for name in names):
-        names = [weight.name for weight in layer.weights][: len(names)]
-    found = [f"{layer.name}/{name} {array.shape}" for name, array in zip(names, one.arrays, strict=False)]
-    if found != expected or len(one.arrays) != len(expected):
-        raise ModelFileError(_table("weight", expected, found), where=str(path))
-    for name, array in zip(names, one.arrays, strict=True):
-        if not np.isfinite(array).all():
-            broken = int(array.size - np.isfinite(array).sum())
-            message = f"{layer.name}/{name} holds {broken:,} values that are not finite"
-            raise ModelFileError(message, where=str(path), hint="the training behind it diverged: take another base")
-
-
-def _table(what: str, expected: list[str], found: list[str]) -> str:
-    """Returns expected and found side by side, from the first difference on."""
-    rows = list(zip_longest(expected, found, fillvalue="nothing"))
-    first = next((number for number, (one, other) in enumerate(rows) if one != other), 0)
-    shown = [("expected", "found"), *rows[first : first + SHOWN_ROWS]]
-    width = max(len(one) for one, _ in shown)
-    lines = [f"  {one:<{width}}  {other}" for one, other in shown]
-    return Lines(f"architecture and arrays differ, from {what} {first + 1} of {len(expected)} on", *lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from dtrain.experiment.techniques.networks import MAXIMUM_PARAMETERS
 from dtrain.ground.errors import ModelFileError
-from dtrain.ground.reading import DAMAGE
+from dtrain.ground.printable import clipped
 from dtrain.reuse import hdf5_reader
 from dtrain.reuse.files import ModelFile
 
@@ -28,6 +29,7 @@ LARGEST_ARRAYS = 4 * 4 * MAXIMUM_PARAMETERS
 """Bytes: the most weights, and an optimizer's three slots for each, which are not read."""
 LARGEST_CONFIGURATION = 8 * 2**20
 READER_SECONDS = 120
+LONGEST_REASON = 200
 DAMAGED = "damaged or incomplete"
 AGAIN = "get the file again, or save the model again"
 
@@ -57,11 +59,13 @@ class Contents:
         configuration: The architecture, parsed from JSON and not looked at.
         layout: ``model`` where one .h5 holds all, ``weights`` where a .keras keeps the arrays by class and number.
         layers: The layers that have arrays.
+        written_by: Keras's version; empty where the file does not say.
     """
 
     configuration: dict[str, Any]
     layout: Layout
     layers: tuple[StoredLayer, ...]
+    written_by: str = ""
 
 
 def read_contents(file: ModelFile, largest: int | None = None) -> Contents:
@@ -81,27 +85,42 @@ def read_contents(file: ModelFile, largest: int | None = None) -> Contents:
             kind = "weights without an architecture" if layers or head["has_weights"] else "no Keras model"
             hint = "save the whole model: `model.save(...)`, not `model.save_weights(...)`"
             raise ModelFileError(f"holds {kind}", where=str(file.path), hint=hint)
-        return Contents(_parse(head["configuration"], file.path), "model", layers)
-    configuration, weights = _unpack(file, largest)
+        return Contents(_parse(head["configuration"], file.path), "model", layers, _version(head["written_by"]))
+    configuration, weights, metadata = _unpack(file, largest)
     _, layers = _read_hdf5(weights, "weights", file.path, largest)
-    return Contents(_parse(configuration, file.path), "weights", layers)
+    written_by = _parse(metadata, file.path).get("keras_version", "")
+    return Contents(_parse(configuration, file.path), "weights", layers, _version(written_by))
 
 
-def _unpack(file: ModelFile, largest: int) -> tuple[bytes, bytes]:
+def _version(text: object) -> str:
+    return text if isinstance(text, str) and re.fullmatch(r"[0-9][0-9a-z.+-]{,20}", text) else ""
+
+
+def _unpack(file: ModelFile, largest: int) -> tuple[bytes, bytes, bytes]:
+    """Returns architecture, arrays and what is said of them."""
     try:
         with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
             names = archive.namelist()
             for name in ("config.json", "model.weights.h5"):
                 if name not in names:
-                    found = ", ".join(names[:5]) or "nothing"
+                    found = ", ".join(map(clipped, names[:5])) or "nothing"
                     message = f"got an archive of {found}; expected config.json and model.weights.h5"
                     raise ModelFileError(message, where=str(file.path), hint="save it with Keras 3 as .keras")
-            with archive.open("config.json") as member:
-                configuration = _bounded(member, LARGEST_CONFIGURATION, file.path)
-            with archive.open("model.weights.h5") as member:
-                return configuration, _bounded(member, largest, file.path)
-    except (*DAMAGE, OSError, NotImplementedError) as error:
-        raise ModelFileError(f"{DAMAGED}: {error}", where=str(file.path), hint=AGAIN) from None
+            metadata = b"{}"
+            if "metadata.json" in names:
+                metadata = _member(archive, "metadata.json", LARGEST_CONFIGURATION, file.path)
+            configuration = _member(archive, "config.json", LARGEST_CONFIGURATION, file.path)
+            return configuration, _member(archive, "model.weights.h5", largest, file.path), metadata
+    except ModelFileError:
+        raise
+    # a zip archive fails in many ways: encrypted, of an unknown compression, with names that are no text
+    except Exception as error:
+        raise ModelFileError(f"{DAMAGED}: {str(error)[:LONGEST_REASON]}", where=str(file.path), hint=AGAIN) from None
+
+
+def _member(archive: zipfile.ZipFile, name: str, largest: int, path: Path) -> bytes:
+    with archive.open(name) as member:
+        return _bounded(member, largest, path)
 
 
 def _bounded(member: Any, largest: int, path: Path) -> bytes:
@@ -116,12 +135,17 @@ def _parse(configuration: str | bytes, path: Path) -> dict[str, Any]:
     if len(configuration) > LARGEST_CONFIGURATION:
         raise ModelFileError(f"an architecture of {len(configuration):,} bytes", where=str(path))
     try:
-        parsed = json.loads(configuration)
+        parsed = json.loads(configuration, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{DAMAGED}: the architecture is no JSON: {error}", where=str(path), hint=AGAIN) from None
+        message = f"{DAMAGED}: the architecture is no JSON: {error}"[:LONGEST_REASON]
+        raise ModelFileError(message, where=str(path), hint=AGAIN) from None
     if not isinstance(parsed, dict):
         raise ModelFileError(f"{DAMAGED}: the architecture is no mapping", where=str(path), hint=AGAIN)
     return parsed
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _read_hdf5(
@@ -142,7 +166,9 @@ def _read_hdf5(
         stored, shape = np.dtype(one["dtype"]), tuple(one["shape"])
         array = np.frombuffer(stream, stored, math.prod(shape), start)
         start += array.nbytes
-        arrays[name] = array.reshape(shape).astype(np.float32)
+        # what is too large becomes infinite, and is refused as such
+        with np.errstate(over="ignore"):
+            arrays[name] = array.reshape(shape).astype(np.float32)
     layers = (
         StoredLayer(one["group"], one["name"], tuple(one["arrays"]), tuple(arrays[name] for name in one["arrays"]))
         for one in head["layers"]
@@ -165,5 +191,5 @@ def _run_reader(content: bytes, layout: Layout, path: Path, largest: int) -> byt
         raise ModelFileError(message, where=str(path), hint=AGAIN)
     if finished.returncode:
         reason = (finished.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        raise ModelFileError(f"{DAMAGED}: {reason}", where=str(path), hint=AGAIN)
+        raise ModelFileError(f"{DAMAGED}: {reason[:LONGEST_REASON]}", where=str(path), hint=AGAIN)
     return finished.stdout

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dtrain.experiment.transfer import Transfer
 from dtrain.ground.errors import ConfigError, ModelFileError, did_you_mean
-from dtrain.reuse.architecture import LayerPlan
 from dtrain.reuse.base import Base, Outline
+from dtrain.reuse.plans import LayerPlan
 
 KERNELS = {
     "Dense": ("kernel",),

@@ -20,10 +20,10 @@ from dtrain.ground.randomness import Stream, word
 from dtrain.layers.dropout import COUNTERS
 from dtrain.layers.gaussian_noise import CounterGaussianNoise
 from dtrain.layers.noise import NoiseLayer
-from dtrain.reuse.architecture import LayerPlan
 from dtrain.reuse.base import Base
 from dtrain.reuse.building import build_layer
 from dtrain.reuse.cutting import KERNELS, Cut
+from dtrain.reuse.plans import LayerPlan
 
 Weights = list[npt.NDArray[np.float32]]
 

@@ -130,14 +130,31 @@ def _model_layers(file: h5py.File) -> list[dict[str, Any]]:
 
 def _archive_layers(file: h5py.File) -> list[dict[str, Any]]:
     """The weights of a .keras: arrays by number, in groups that are named after the layers' classes."""
-    groups = file.get("layers")
-    layers = []
+    # Keras 2.12 and 2.13 called it otherwise
+    place = next((one for one in ("layers", "_layer_checkpoint_dependencies") if one in file), None)
+    return list(_layers_below(file[place], place, "")) if place else []
+
+
+def _layers_below(groups: Any, place: str, outer: str) -> Iterator[dict[str, Any]]:
+    """Yields the layers of a model, and those of the models inside it."""
     for group in groups if isinstance(groups, h5py.Group) else ():
-        own = groups[group].get("vars") if isinstance(groups[group], h5py.Group) else None
+        one, path = groups[group], f"{place}/{group}"
+        if not isinstance(one, h5py.Group):
+            continue
+        own = one.get("vars")
         if isinstance(own, h5py.Group):
-            arrays = [f"layers/{group}/vars/{number}" for number in range(len(own))]
-            layers.append({"group": group, "name": "".join(text_of(own.attrs, "name")), "arrays": arrays})
-    return layers
+            arrays = [f"{path}/vars/{number}" for number in range(len(own))]
+            yield {"group": f"{outer}{group}", "name": "".join(text_of(own.attrs, "name")), "arrays": arrays}
+        inner = place.partition("/")[0]
+        if inner in one:
+            yield from _layers_below(one[inner], f"{path}/{inner}", f"{outer}{group}/")
+
+
+def _version(file: h5py.File) -> str:
+    """Which Keras wrote a whole model in one .h5, as its attributes say."""
+    weights = file.get("model_weights")
+    holders = [file, weights] if isinstance(weights, h5py.Group) else [file]
+    return next((text for one in holders for text in text_of(one.attrs, "keras_version")), "")
 
 
 def answer(content: bytes, layout: str, largest: int) -> Iterator[bytes]:
@@ -161,8 +178,11 @@ def answer(content: bytes, layout: str, largest: int) -> Iterator[bytes]:
         missing = [path for path in wanted if path not in found]
         if missing:
             raise Refused(f"no array {missing[0]}, which the file lists")
+        if len(set(wanted)) < len(wanted):
+            raise Refused("an array is listed more than once")
         arrays = {path: {"dtype": found[path].dtype.str, "shape": found[path].shape} for path in wanted}
         head = {"configuration": configuration, "has_weights": has_weights, "layers": layers, "arrays": arrays}
+        head["written_by"] = _version(file)[:LONGEST_REASON]
         yield json.dumps(head).encode() + b"\n"
         for path in wanted:
             yield found[path][()].tobytes()
@@ -183,8 +203,9 @@ def respond(content: bytes, layout: str, largest: int) -> bytes:
     try:
         return b"".join(answer(content, layout, largest))
     except Refused as refusal:
-        return json.dumps({"refused": str(refusal)}).encode()
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError) as error:
+        return json.dumps({"refused": str(refusal)[:LONGEST_REASON]}).encode()
+    # the HDF5 library and h5py have many words for a damaged file
+    except Exception as error:
         return json.dumps({"damaged": f"{type(error).__name__}: {error}"[:LONGEST_REASON]}).encode()
 
 

@@ -61,8 +61,13 @@ def small_layers() -> list[Layer]:
     return [*flatten(4, 3), dense("dense_0", 5), dense("dense_1", 5, "selu"), dense("dense_2", 3, "softmax")]
 
 
-def write_keras_2(path: Path, layers: list[Layer] | None = None, arrays: dict[str, Arrays] | None = None) -> Path:
-    """Writes an .h5 as tf.keras 2.15 lays it out, optimizer and all."""
+def write_keras_2(
+    path: Path,
+    layers: list[Layer] | None = None,
+    arrays: dict[str, Arrays] | None = None,
+    inner: dict[str, int] | None = None,
+) -> Path:
+    """Writes an .h5 as tf.keras 2.15 lays it out, optimizer and all; `inner` models hold so many of the layers each."""
     layers = small_layers() if layers is None else layers
     arrays = arrays_of([12, 5, 5, 3]) if arrays is None else arrays
     with h5py.File(path, "w") as file:
@@ -72,20 +77,25 @@ def write_keras_2(path: Path, layers: list[Layer] | None = None, arrays: dict[st
         optimizer = {"class_name": "Custom>SGD", "config": {"lr": 0.001}}
         file.attrs["training_config"] = json.dumps({"loss": "anything", "optimizer_config": optimizer})
         weights = file.create_group("model_weights")
-        weights.attrs["layer_names"] = ["flatten", *arrays]
         weights.create_group("flatten").attrs["weight_names"] = np.array([])
-        for layer, variables in arrays.items():
-            group = weights.create_group(layer)
-            group.attrs["weight_names"] = [f"{layer}/{name}:0" for name in variables]
-            for name, values in variables.items():
-                group[f"{layer}/{name}:0"] = values
+        groups, waiting = {}, list(arrays)
+        for name, count in (inner or {}).items():
+            groups[name], waiting = waiting[:count], waiting[count:]
+        groups |= {layer: [layer] for layer in waiting}
+        weights.attrs["layer_names"] = ["flatten", *groups]
+        for name, members in groups.items():
+            group = weights.create_group(name)
+            found = {f"{one}/{weight}:0": values for one in members for weight, values in arrays[one].items()}
+            group.attrs["weight_names"] = list(found)
+            for weight, values in found.items():
+                group[weight] = values
         file.create_dataset("optimizer_weights/iteration:0", data=np.int64(7))
     return path
 
 
 def edit_archive(path: Path, **members: bytes) -> None:
     """Replaces members of a .keras archive; `config` is config.json and `weights` is model.weights.h5."""
-    names = {"config": "config.json", "weights": "model.weights.h5"}
+    names = {"config": "config.json", "weights": "model.weights.h5", "metadata": "metadata.json"}
     with zipfile.ZipFile(path) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     content |= {names[name]: value for name, value in members.items()}

@@ -46,7 +46,6 @@ def planted(layer: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         "wrapper": [*small_layers(), wrapper],
         "initializer": [*small_layers()[:3], {**hidden, "config": {**hidden["config"], "kernel_initializer": layer}}],
         "activation": [*small_layers()[:3], dense("dense_1", 5, activation=layer)],
-        "build config": [*small_layers()[:3], {**hidden, "build_config": {"shapes": layer}}],
     }
 
 

@@ -243,6 +243,19 @@ def test_a_model_file_at_chance_level_is_warned_of(file: Path, tmp_path: Path) -
     assert any("no better than chance" in one and "--scaling" in one for one in listener.warnings)
 
 
+def test_a_model_file_that_wants_the_values_in_a_row(tmp_path: Path) -> None:
+    first = keras.initializers.GlorotUniform(seed=1)
+    last = keras.layers.Dense(10, "softmax", kernel_initializer=first)
+    keras.Sequential([keras.Input((784,)), keras.layers.Dropout(0.5), last]).save(tmp_path / "model.keras")
+    asked = Request(
+        str(tmp_path / "model.keras"), samples=2, dataset="fashion_mnist_sample", split="validation", index=3
+    )
+    found = mc_predict(asked, RunOptions(tmp_path / "runs"), Listener())
+    pictures = [path.stat().st_size for path in found.folder.glob("*.png")]
+    assert len(pictures) > 1
+    assert min(pictures) > 1000
+
+
 def test_a_model_file_on_classes_that_it_does_not_know(file: Path, tmp_path: Path) -> None:
     images = np.zeros((3, 28, 28), np.uint8)
     np.savez(tmp_path / "some.npz", images=images, labels=np.array([0, 9, -1]))
