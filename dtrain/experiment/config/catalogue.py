@@ -9,11 +9,10 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from dtrain.experiment.config.problems import explanation
-from dtrain.experiment.config.schema import Schema, every_kind, families, family_text, kinds_of, sections_of
+from dtrain.experiment.config.schema import Schema, every_kind, families, family_text, kinds_of, module_of, sections_of
 from dtrain.experiment.config.yaml_writer import write_line
 from dtrain.experiment.fit.findings import RULES, findings
 from dtrain.experiment.spec import Experiment
-from dtrain.experiment.techniques.optimizers import Ratings
 from dtrain.ground.printable import Lines, shown
 
 
@@ -61,14 +60,14 @@ class Family:
         key: Its key in an experiment file.
         summary: What it is.
         details: What else there is to say; may be empty.
-        ratings: Forms of its kinds in the lesson's table, each with speed and quality of convergence.
+        ratings: The lesson's table, if it has one: forms of its kinds with speed and quality of convergence.
         kinds: Its kinds.
     """
 
     key: str
     summary: str
     details: str
-    ratings: Ratings
+    ratings: tuple[tuple[str, str, str], ...]
     kinds: tuple[Kind, ...]
 
 
@@ -79,7 +78,7 @@ def catalogue(key: str) -> Family:
         key: One of `families()`.
     """
     kinds = kinds_of(families()[key])
-    ratings = tuple(rating for one in sections_of(key) for rating in getattr(one, "ratings", ()))
+    ratings = getattr(module_of(key), "RATINGS", ())
     return Family(key, *family_text(key), ratings, tuple(_kind(key, kind, one) for kind, one in kinds.items()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from types import ModuleType
 from typing import Any, get_args
 
 from dtrain.experiment.spec import Experiment
@@ -69,9 +70,13 @@ def every_kind() -> tuple[tuple[str, str], ...]:
 
 def family_text(key: str) -> tuple[str, str]:
     """Returns what a family is and what else there is to say: what the module of its kinds begins with."""
-    section = next(sections_of(key))
-    summary, _, details = (sys.modules[section.__module__].__doc__ or "").partition("\n")
+    summary, _, details = (module_of(key).__doc__ or "").partition("\n")
     return summary, " ".join(details.split())
+
+
+def module_of(key: str) -> ModuleType:
+    """Returns the module that the kinds of a family are written in."""
+    return sys.modules[next(sections_of(key)).__module__]
 
 
 def sections_of(key: str) -> Iterator[type[Section]]:

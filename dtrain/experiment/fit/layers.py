@@ -16,10 +16,13 @@ from dtrain.experiment.techniques.activations import (
 )
 from dtrain.experiment.techniques.initializers import (
     Constant,
-    Glorot,
-    He,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
     Identity,
-    Lecun,
+    LecunNormal,
+    LecunUniform,
     RandomNormal,
     RandomUniform,
     TruncatedNormal,
@@ -29,6 +32,7 @@ from dtrain.experiment.techniques.networks import ConvNetwork
 from dtrain.experiment.techniques.normalizations import NoNormalization
 
 SIGMOIDS = (Sigmoid, HardSigmoid, SparseSigmoid)
+SMALL = (GlorotNormal, GlorotUniform, LecunNormal, LecunUniform)
 FADED = 20
 """Hidden layers with which, on the sample, ReLU, Swish and GELU lost much to Glorot's first weights, and ELU a little;
 with 5 ReLU lost nothing."""
@@ -52,7 +56,7 @@ def identity(one: Draft) -> Iterator[Finding]:
 )
 def rectifier_initializer(one: Draft) -> Places:
     rectifies = isinstance(one.activation, Rectifier)
-    faded = isinstance(one.initializer, Glorot | Lecun) and is_plain_and_deep(one, FADED)
+    faded = isinstance(one.initializer, SMALL) and is_plain_and_deep(one, FADED)
     return ("initializer", "activation", "network") if rectifies and faded else FOLLOWED
 
 
@@ -60,10 +64,11 @@ def rectifier_initializer(one: Draft) -> Places:
     "He's first weights make up for what a rectifier does not pass on, and bring a sigmoid nearer to where it is flat",
     "set initializer to glorot_uniform, or leave it out",
     *SIGMOIDS,
-    He,
+    HeNormal,
+    HeUniform,
 )
 def sigmoid_initializer(one: Draft) -> Places:
-    he = isinstance(one.initializer, He) and isinstance(one.normalization, NoNormalization)
+    he = isinstance(one.initializer, HeNormal | HeUniform) and isinstance(one.normalization, NoNormalization)
     sigmoid = isinstance(one.activation, SIGMOIDS) and one.network.hidden_layers
     return ("initializer", "activation") if he and sigmoid else FOLLOWED
 

@@ -118,8 +118,8 @@ def advice(reason: str, fix: str, *about: type[Section]) -> Callable[[Callable[[
 
     def rule(check: Callable[[Draft], Places]) -> Rule:
         def find(one: Draft, _: Facts | None) -> Iterator[Finding]:
-            received = [(place, _received(one, place)) for place in check(one)]
-            for (place, value), *partners in [received] if received else []:
+            if received := [(place, _received(one, place)) for place in check(one)]:
+                (place, value), *partners = received
                 yield Finding(place, f"got {value}", fix, tuple(partners), reason)
 
         return Rule("advice", check.__name__, find, about=about, text=f"{reason}; {fix}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dtrain.experiment.draft import Draft
 from dtrain.experiment.fit.rule import FOLLOWED, Places, advice, regularizer, self_normalises
 from dtrain.experiment.techniques.activations import Selu
-from dtrain.experiment.techniques.initializers import Lecun, VarianceScaling
+from dtrain.experiment.techniques.initializers import LecunNormal, LecunUniform, VarianceScaling
 from dtrain.experiment.techniques.normalizations import NoNormalization
 from dtrain.experiment.techniques.regularizers import L1, L1L2, AlphaDropout, Dropout, SpatialDropout
 
@@ -19,10 +19,11 @@ def selu_inputs(one: Draft) -> Places:
     "SELU only keeps mean and deviation with first weights of variance 1 / fan_in, LeCun's",
     "set initializer to lecun_normal",
     Selu,
-    Lecun,
+    LecunNormal,
+    LecunUniform,
 )
 def selu_initializer(one: Draft) -> Places:
-    lecun = isinstance(one.initializer, Lecun) or (
+    lecun = isinstance(one.initializer, LecunNormal | LecunUniform) or (
         isinstance(one.initializer, VarianceScaling)
         and (one.initializer.scale, one.initializer.mode) == (1.0, "fan_in")
     )

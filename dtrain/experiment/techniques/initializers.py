@@ -30,49 +30,37 @@ class InitializerTechnique(Technique):
         return self
 
 
-class Glorot(InitializerTechnique):
-    """Variance 1 / fan_avg."""
-
-
-class GlorotNormal(Glorot):
+class GlorotNormal(InitializerTechnique):
     """Truncated normal with variance 1 / fan_avg, for tanh, sigmoid, softmax or none (Glorot & Bengio 2010, eq. 12)."""
 
     kind: Literal["glorot_normal"] = "glorot_normal"
 
 
-class GlorotUniform(Glorot):
+class GlorotUniform(InitializerTechnique):
     """Uniform within sqrt(3 / fan_avg), the default of Keras (Glorot & Bengio 2010, eq. 16)."""
 
     kind: Literal["glorot_uniform"] = "glorot_uniform"
 
 
-class He(InitializerTechnique):
-    """Variance 2 / fan_in."""
-
-
-class HeNormal(He):
+class HeNormal(InitializerTechnique):
     """Truncated normal with variance 2 / fan_in, for ReLU and its variants (He et al. 2015, eq. 10)."""
 
     kind: Literal["he_normal"] = "he_normal"
 
 
-class HeUniform(He):
+class HeUniform(InitializerTechnique):
     """Uniform with variance 2 / fan_in, for ReLU and its variants (He et al. 2015, eq. 10)."""
 
     kind: Literal["he_uniform"] = "he_uniform"
 
 
-class Lecun(InitializerTechnique):
-    """Variance 1 / fan_in."""
-
-
-class LecunNormal(Lecun):
+class LecunNormal(InitializerTechnique):
     """Truncated normal with variance 1 / fan_in, for SELU (LeCun et al. 1998, section 4.6)."""
 
     kind: Literal["lecun_normal"] = "lecun_normal"
 
 
-class LecunUniform(Lecun):
+class LecunUniform(InitializerTechnique):
     """Uniform with variance 1 / fan_in, for SELU (LeCun et al. 1998, section 4.6)."""
 
     kind: Literal["lecun_uniform"] = "lecun_uniform"

@@ -25,8 +25,17 @@ if TYPE_CHECKING:
     import keras
 
 
-Ratings = tuple[tuple[str, str, str], ...]
-FAST_AND_GOOD = "***", "** or ***"
+RATINGS = (
+    ("sgd", "*", "***"),
+    ("sgd with momentum", "**", "***"),
+    ("sgd with momentum and nesterov", "**", "***"),
+    ("adagrad", "***", "* (stops too early)"),
+    ("rmsprop", "***", "** or ***"),
+    ("adam", "***", "** or ***"),
+    ("adamax", "***", "** or ***"),
+    ("nadam", "***", "** or ***"),
+)
+"""The lesson's table: speed and quality of convergence."""
 
 
 class OptimizerTechnique(Technique):
@@ -35,12 +44,10 @@ class OptimizerTechnique(Technique):
     Args:
         highest_rate: Where a search for a rate had better end; None where it may go on to a divergence.
         sweepable: Whether losses at rising rates say what a training at one of them does.
-        ratings: Its forms in the lesson's table, each with speed and quality of convergence.
     """
 
     highest_rate: ClassVar[float | None] = None
     sweepable: ClassVar[bool] = True
-    ratings: ClassVar[Ratings] = ()
 
     learning_rate: Positive = 0.001
     weight_decay: NonNegative | None = Field(
@@ -91,12 +98,6 @@ class OptimizerTechnique(Technique):
 class SGD(OptimizerTechnique):
     """Stochastic gradient descent: plain, with momentum (Polyak 1964) or with Nesterov's look-ahead (Nesterov 1983)."""
 
-    ratings: ClassVar[Ratings] = (
-        ("sgd", "*", "***"),
-        ("sgd with momentum", "**", "***"),
-        ("sgd with momentum and nesterov", "**", "***"),
-    )
-
     kind: Literal["sgd"] = "sgd"
     learning_rate: Positive = 0.01
     momentum: Share = 0.0
@@ -126,8 +127,6 @@ class SGD(OptimizerTechnique):
 class Adagrad(OptimizerTechnique):
     """Divides by the root of all squared gradients so far: stops early, not for deep nets (Duchi et al. 2011)."""
 
-    ratings: ClassVar[Ratings] = (("adagrad", "***", "* (stops too early)"),)
-
     kind: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: NonNegative = 0.1
     epsilon: Positive = 1e-7
@@ -135,8 +134,6 @@ class Adagrad(OptimizerTechnique):
 
 class RMSprop(OptimizerTechnique):
     """Adagrad that forgets, with decay rho (Tieleman & Hinton 2012, lecture 6e)."""
-
-    ratings: ClassVar[Ratings] = (("rmsprop", *FAST_AND_GOOD),)
 
     kind: Literal["rmsprop"] = "rmsprop"
     rho: Share = 0.9
@@ -156,8 +153,6 @@ class AdamFamily(OptimizerTechnique):
 class Adam(AdamFamily):
     """Momentum and RMSprop with bias correction (Kingma & Ba 2015, algorithm 1)."""
 
-    ratings: ClassVar[Ratings] = (("adam", *FAST_AND_GOOD),)
-
     kind: Literal["adam"] = "adam"
     amsgrad: bool = False
 
@@ -165,15 +160,11 @@ class Adam(AdamFamily):
 class Adamax(AdamFamily):
     """Adam with the maximum norm (Kingma & Ba 2015, algorithm 2)."""
 
-    ratings: ClassVar[Ratings] = (("adamax", *FAST_AND_GOOD),)
-
     kind: Literal["adamax"] = "adamax"
 
 
 class Nadam(AdamFamily):
     """Adam with Nesterov's look-ahead (Dozat 2016)."""
-
-    ratings: ClassVar[Ratings] = (("nadam", *FAST_AND_GOOD),)
 
     kind: Literal["nadam"] = "nadam"
 
