@@ -105,7 +105,7 @@ def _read_model(model: Plain, graph: _Graph, around: tuple[str, ...], group: str
     first = before if sequential else _named(around, _one_place(model["config"]["input_layers"], graph))
     for entry, numbered_class in zip(entries, numbered(one["class_name"] for one in entries), strict=True):
         if len(graph.taken) >= MOST_LAYERS:
-            raise graph.refuse(f"got more layers; expected at most {MOST_LAYERS:,}")
+            raise graph.refuse(f"got too many layers; expected at most {MOST_LAYERS:,}")
         name = _new_name(entry, graph, around)
         if entry["class_name"] == "InputLayer":
             if sequential:
