@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import Sentence
+from dtrain.display.results import ADVISED_SEEDS
 from dtrain.display.tables import bare_table, percent, percent_interval
 from dtrain.ground.printable import shown
 from dtrain.runs.folder import CONFIG
@@ -110,7 +111,7 @@ def _next_steps(report: CompareReport) -> Iterator[RenderableType]:
         config = shlex.quote(str(one.folders[0] / CONFIG))
         command = f"transfer --base {BASE} {config}" if one.reuse else f"run {config}"
         comment = f"{BASE}: the base; then" if one.reuse else "then"
-        seeds = report.advised_seeds
+        seeds = max(report.advised_seeds or 0, ADVISED_SEEDS)
         yield Sentence(f"dtrain {command} --seeds {seeds}  # {comment} compare again, over seeds", "next")
 
 
