@@ -11,7 +11,7 @@ import typer
 
 from dtrain import __version__
 from dtrain.cli import files, results, training
-from dtrain.cli.failures import explain, open_missing_streams
+from dtrain.cli.failures import explain, open_missing_streams, own_process
 from dtrain.ground.signals import signals_unwind
 
 app = typer.Typer(
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     open_missing_streams()
+    if arguments is None:
+        own_process()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command = typer.main.get_command(app)
     try:

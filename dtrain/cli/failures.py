@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 
 import typer
 
@@ -20,6 +21,17 @@ class _Interrupted(DtrainError):
     def __init__(self, exit_code: int) -> None:
         super().__init__("interrupted")
         self.exit_code = exit_code
+
+
+def own_process() -> None:
+    """Makes a process dtrain's own: what surroundings ask of other programs must neither end nor garnish a training.
+
+    Pictures go into files, though notebooks name a backend that is not there for the programs they start; and what
+    libraries warn their callers of is not for whoever typed a command.
+    """
+    os.environ["MPLBACKEND"] = "agg"
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    warnings.simplefilter("ignore")
 
 
 def open_missing_streams() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -30,6 +32,9 @@ LINES_AROUND_TABLE = 9
 """Headings, sparklines, progress and the prompt, which must fit on the terminal beside the epochs."""
 
 
+_NUMBER = re.compile(r"\d[\d.,e%+-]*")
+
+
 class QuietProgress(RunObserver):
     """Shows nothing but warnings, and knows where the run folder is.
 
@@ -42,16 +47,24 @@ class QuietProgress(RunObserver):
         self.console, self.seeds = console, seeds
         self.folder: Path | None = None
         self.seed = self.seeds_begun = self.epochs = 0
+        self._told = Counter[str]()
 
     def start(self) -> None:
         """Shows nothing."""
 
     def finish(self) -> None:
-        """Shows nothing."""
+        """Says which warnings held for more than the one training that they were shown for."""
+        for kind, times in self._told.items():
+            if times > 1:
+                self.console.print(warning(f"{times} trainings: {kind}"), crop=False)
 
     def on_warning(self, text: str) -> None:
-        """Shows the warning."""
-        self.console.print(warning(text), crop=False)
+        """Shows the warning, unless one like it, but for its numbers, was shown before."""
+        # which seed it was is not a number like others
+        kind = text if "seed " in text else _NUMBER.sub("...", text)
+        self._told[kind] += 1
+        if self._told[kind] == 1:
+            self.console.print(warning(text), crop=False)
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:
         """Takes note of the folder."""
@@ -111,6 +124,7 @@ class LiveProgress(QuietProgress):
         """Leaves the table on the terminal, without spinner and bar."""
         self._phase, self._total_steps = "", 0
         self._live.stop()
+        super().finish()
         self.console.file.close()
 
     def on_phase(self, text: str) -> None:

@@ -145,6 +145,8 @@ def _import_explained() -> Iterator[None]:
         message = f"cannot be imported: {str(error).splitlines()[0]}"
         this = f"this is Python {platform.python_version()}"
         hint = f"{this}; dtrain needs Python {PYTHONS}: install it in a new environment of one of them"
+        if "failed to map" in message or "cannot allocate memory" in message.lower():
+            hint = "there is too little memory for it: end other programs, or raise the limit of `ulimit -v`"
         raise EnvironmentProblem(message, where=error.name or "TensorFlow", hint=hint) from error
 
 

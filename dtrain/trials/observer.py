@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dtrain.ground.errors import DtrainWarning
+from dtrain.ground.errors import DtrainError, DtrainWarning
 from dtrain.ground.printable import printable
 
 if TYPE_CHECKING:
@@ -42,6 +42,24 @@ class RunObserver:
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Called after each epoch, and for each that was trained before; None where nobody knows how long it took."""
+
+
+@contextmanager
+def drawn_if_possible(observer: RunObserver) -> Iterator[None]:
+    """Warns of pictures that cannot be drawn inside: nothing that was trained is lost to them.
+
+    Args:
+        observer: Whoever is warned.
+
+    Raises:
+        DtrainError: They cannot be written.
+    """
+    try:
+        yield
+    except DtrainError:
+        raise
+    except Exception as error:
+        observer.on_warning(f"a picture could not be drawn: {type(error).__name__}: {error}")
 
 
 class StudyObserver(RunObserver):

@@ -58,6 +58,7 @@ class Outcome:
         It is empty where the model goes nowhere.
         """
         from dtrain.engine.model import stock_model
+        from dtrain.engine.saving import save_model
 
         self.folder.write_predictions(self.evaluations["test"].probabilities, self.evaluations["test"].labels)
         if self.models is None:
@@ -67,7 +68,7 @@ class Outcome:
         model = stock_model(self.model)
         for suffix in self.trial.experiment.training.save:
             with replace_file(self.models.model_path(suffix)) as path:
-                model.save(path)
+                save_model(model, path)
         return weights_digest(model)
 
     def result(self, seconds: dict[str, float]) -> RunResult:

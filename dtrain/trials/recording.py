@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from dtrain.ground.errors import EnvironmentProblem
 from dtrain.ground.signals import StopRequest
 from dtrain.runs.checkpoints import Checkpoint, Circumstances, save
 from dtrain.runs.folder import RunFolder
-from dtrain.trials.observer import RunObserver
+from dtrain.trials.observer import RunObserver, drawn_if_possible
 from dtrain.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -117,16 +117,19 @@ class Recorder:
         self._request.obey()
 
     def _keep_history(self) -> None:
-        from dtrain.plots import canvas
-        from dtrain.plots.curves import curves_figure
-
         if self._trainer is None:
             return
         history = self._trainer.history()
         self._folder.write_steps(history.steps)
         if history.epochs:
-            epochs = [asdict(one) for one in history.epochs]
-            canvas.save(curves_figure(epochs, history.steps, self._folder.path.name), self._folder.curves_path)
+            with drawn_if_possible(self._observer):
+                self._draw([asdict(one) for one in history.epochs], history.steps)
+
+    def _draw(self, epochs: list[dict[str, Any]], steps: Mapping[str, Any]) -> None:
+        from dtrain.plots.canvas import save
+        from dtrain.plots.curves import curves_figure
+
+        save(curves_figure(epochs, steps, self._folder.path.name), self._folder.curves_path)
 
     def _save(self, take_state: Callable[[], TrainingState]) -> None:
         assert self._trainer

@@ -265,7 +265,8 @@ def _write(report: McReport, source: Source, uncertainty: Uncertainty) -> None:
 
 
 def _save_model(source: Source, folder: RunFolder) -> None:
+    from dtrain.engine.saving import save_model
     from dtrain.monte_carlo.stochastic_model import always_on_copy
 
     with replace_file(folder.path / MODEL) as path:
-        always_on_copy(source.model).save(path)
+        save_model(always_on_copy(source.model), path)

@@ -13,7 +13,7 @@ from dtrain.runs.ownership import owned, true_status
 from dtrain.studies.transfer_arms import Design, Results, design_of, train_arms
 from dtrain.studies.transfer_report import TransferReport, arm_report, contrasts, verdict_in_words
 from dtrain.studies.transfer_source import Request, find_source, read_request
-from dtrain.trials.observer import RunObserver, StudyObserver
+from dtrain.trials.observer import RunObserver, StudyObserver, drawn_if_possible
 from dtrain.trials.request import RunOptions
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import can_be_resumed
@@ -78,7 +78,10 @@ def _trained(
 ) -> TransferReport:
     report = _report(design, folder, train_arms(design, folder, workshop, observer, allow_drift=allow_drift))
     observer.on_phase("drawing")
-    _write(report)
+    content = {name: value for name, value in asdict(report).items() if name != "folder"}
+    write(report.folder / TRANSFER, to_json(content, indent=2))
+    with drawn_if_possible(observer):
+        _draw(report)
     return report
 
 
@@ -114,10 +117,8 @@ def _report(design: Design, folder: RunFolder, results: Results) -> TransferRepo
     )
 
 
-def _write(report: TransferReport) -> None:
+def _draw(report: TransferReport) -> None:
     from dtrain.plots.canvas import save
     from dtrain.plots.transfer import arms_figure
 
-    content = {name: value for name, value in asdict(report).items() if name != "folder"}
-    write(report.folder / TRANSFER, to_json(content, indent=2))
     save(arms_figure(report.arms, report.seeds, report.folder.name), report.folder / PICTURE)

@@ -55,6 +55,20 @@ def test_quiet_shows_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "warning: no momentum to cycle\n"
 
 
+def test_what_holds_for_many_seeds_is_said_once_with_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress(quiet=True, seeds=3) as observer:
+        for number in range(3):
+            observer.on_warning(f"accuracy {10 + number}.{number}% is no better than chance")
+        observer.on_warning("seed 43 diverged")
+        observer.on_warning("seed 44 diverged")
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: accuracy 10.0% is no better than chance",
+        "warning: seed 43 diverged",
+        "warning: seed 44 diverged",
+        "warning: 3 trainings: accuracy ... is no better than chance",
+    ]
+
+
 def test_a_pipe_gets_one_plain_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(quiet=False, seeds=3) as observer:
         assert isinstance(observer, PlainProgress)

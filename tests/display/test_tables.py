@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from dtrain.display.tables import BLOCKS, EpochTable, Metrics, duration, number, percent, percent_interval, sparkline
+from dtrain.display.tables import (
+    BLOCKS,
+    MOST_LINES,
+    EpochTable,
+    Metrics,
+    bare_table,
+    duration,
+    number,
+    percent,
+    percent_interval,
+    sparkline,
+)
 from dtrain.statistics.intervals import Interval
 
 
@@ -100,3 +113,15 @@ def test_the_lowest_validation_loss_stands_out() -> None:
 def test_an_epoch_whose_duration_nobody_knows_has_an_empty_cell() -> None:
     shown = lines(EpochTable([epoch(1), epoch(2, seconds=None)]), 80)
     assert [line.endswith("0.25") for line in shown[2:4]] == [True, False]
+
+
+def test_a_table_that_nobody_would_read_to_its_end_is_cut_and_says_so() -> None:
+    table = bare_table()
+    table.add_column("class")
+    for place in range(MOST_LINES + 3000):
+        table.add_row(f"class {place}")
+    console = Console(width=80, file=StringIO())
+    console.print(table)
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert len(lines) == MOST_LINES + 2
+    assert lines[-2:] == [f"class {MOST_LINES - 1}", "and 3,000 more; --json has them all"]
