@@ -128,7 +128,7 @@ class Listener(dtrain.RunObserver):
         self.epochs: list[int] = []
 
     def on_epoch(self, metrics: Any, seconds: float | None) -> None:
-        self.epochs.append(metrics.epoch)
+        self.epochs.append(metrics["epoch"])
 
 
 def warned(experiment: Any, options: Any, observer: dtrain.RunObserver) -> None:

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dtrain.display.console import stderr, terminal, warning
-from dtrain.display.tables import EpochTable, duration, number, percent
+from dtrain.display.tables import EpochTable, duration, in_words, number, percent
 from dtrain.ground.printable import printable
 from dtrain.trials.observer import RunObserver
 
@@ -95,12 +94,8 @@ class PlainProgress(QuietProgress):
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Shows the epoch."""
-        took = "" if seconds is None else f"  {duration(seconds)}"
-        self._say(
-            f"epoch {metrics.epoch}/{self.epochs}  loss {number(metrics.loss)}  val loss "
-            f"{number(metrics.val_loss)}  accuracy {percent(metrics.accuracy)}  val accuracy "
-            f"{percent(metrics.val_accuracy)}  learning rate {metrics.learning_rate:#.3g}{took}"
-        )
+        took = [] if seconds is None else [duration(seconds)]
+        self._say("  ".join([f"epoch {metrics['epoch']}/{self.epochs}", *in_words(metrics), *took]))
 
     def _say(self, text: str) -> None:
         self.console.print(printable(text), soft_wrap=True)
@@ -154,15 +149,16 @@ class LiveProgress(QuietProgress):
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float | None) -> None:
         """Adds a line to the table."""
-        self._rows.append(asdict(metrics) | {"seconds": seconds})
+        self._rows.append(metrics | {"seconds": seconds})
         self._live.refresh()
 
     def _leave_line_of_seed(self) -> None:
         if self._rows:
             best = min(self._rows, key=lambda one: one["val_loss"])
+            accuracy = f" with val accuracy {percent(best['val_accuracy'])}" if "val_accuracy" in best else ""
             self.console.print(
                 f"seed {self.seed}: {len(self._rows)} epochs, lowest val loss {number(best['val_loss'])} "
-                f"in epoch {best['epoch']} with val accuracy {percent(best['val_accuracy'])}"
+                f"in epoch {best['epoch']}{accuracy}"
             )
 
     def __rich__(self) -> RenderableType:

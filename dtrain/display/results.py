@@ -93,7 +93,8 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
     yield from _describe_status(report.folder, report.status, f"{begun} begun")
     for run in report.runs:
         if run.result is None:
-            accuracy = f", val accuracy {percent(run.metrics[-1]['val_accuracy'])}" if run.metrics else ""
+            last = run.metrics[-1] if run.metrics else {}
+            accuracy = f", val accuracy {percent(last['val_accuracy'])}" if "val_accuracy" in last else ""
             yield f"seed {run.seed}: {run.status.state}, epoch {len(run.metrics)} of {run.epochs}{accuracy}"
     if report.status.state in RESUMABLE:
         yield next_step(f"dtrain resume {reference(report.folder)}", "goes on with the seeds that have not ended")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,28 +101,41 @@ class _Column:
 
     Args:
         heading: In two lines.
-        cell: From the metrics of an epoch to text.
+        key: Of the metrics of an epoch; the cell of one without it is empty.
+        written: From what is there to text.
         width: Characters it takes.
     """
 
     heading: str
-    cell: Callable[[Metrics], str]
+    key: str
+    written: Callable[[Any], str]
     width: int = 8
+
+    def cell(self, epoch: Metrics) -> str:
+        """Returns what stands in the line of an epoch."""
+        return "" if epoch.get(self.key) is None else self.written(epoch[self.key])
 
 
 _COLUMNS = (
-    _Column("\nepoch", lambda one: str(one["epoch"]), 5),
-    _Column("\nloss", lambda one: number(one["loss"]), 6),
-    _Column("val\nloss", lambda one: number(one["val_loss"]), 6),
-    _Column("\naccuracy", lambda one: percent(one["accuracy"])),
-    _Column("val\naccuracy", lambda one: percent(one["val_accuracy"])),
-    _Column("learning\nrate", lambda one: f"{one['learning_rate']:#.3g}"),
-    _Column("\nmomentum", lambda one: "" if one["momentum"] is None else f"{one['momentum']:.3f}"),
-    _Column("gradient\nnorm", lambda one: number(one["gradient_norm"], 2)),
-    _Column("\nseconds", lambda one: "" if one["seconds"] is None else f"{one['seconds']:.2f}", 7),
+    _Column("\nepoch", "epoch", str, 5),
+    _Column("\nloss", "loss", number, 6),
+    _Column("val\nloss", "val_loss", number, 6),
+    _Column("\naccuracy", "accuracy", percent),
+    _Column("val\naccuracy", "val_accuracy", percent),
+    _Column("learning\nrate", "learning_rate", "{:#.3g}".format),
+    _Column("\nmomentum", "momentum", "{:.3f}".format),
+    _Column("gradient\nnorm", "gradient_norm", lambda norm: number(norm, 2)),
+    _Column("\nseconds", "seconds", "{:.2f}".format, 7),
 )
 """Where the terminal is narrow, the last ones are left out."""
 _GAP = 2
+
+
+def in_words(epoch: Metrics) -> Iterator[str]:
+    """Yields what a line without headings tells of an epoch: measures up to the learning rate, where there are such."""
+    for one in _COLUMNS[1:6]:
+        if cell := one.cell(epoch):
+            yield f"{one.heading.replace(chr(10), ' ').strip()} {cell}"
 
 
 @dataclass(frozen=True)
@@ -158,5 +171,6 @@ class EpochTable:
         of_loss, of_accuracy = CURVE_LABELS
         room = max((width - len(of_loss) - len(of_accuracy)) // 2, NARROWEST_CURVE)
         losses = sparkline([one["loss"] for one in self.epochs], room)
-        accuracies = sparkline([one["val_accuracy"] for one in self.epochs], room)
-        return Text.assemble(of_loss, (losses, "magenta"), of_accuracy, (accuracies, "green"))
+        accuracies = [one["val_accuracy"] for one in self.epochs if one.get("val_accuracy") is not None]
+        curve = (of_accuracy, (sparkline(accuracies, room), "green")) if accuracies else ()
+        return Text.assemble(of_loss, (losses, "magenta"), *curve)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
@@ -18,32 +17,15 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dtrain.data.prepare import Scaling, Split
-from dtrain.engine.losses import correct_predictions, example_losses, sum_of_elements, weight_penalty
-from dtrain.engine.model import Output
+from dtrain.engine.measures import EXAMPLES, Step, all_measures
+from dtrain.engine.objectives import Objective
+from dtrain.engine.penalties import weight_penalty
+from dtrain.ground.reading import Array
 from dtrain.layers.noise import NoisePlace, noise
 from dtrain.layers.scheduled_momentum import ScheduledMomentumSGD
 
 Compiler = Literal["graph", "xla"]
 FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class StepRecords:
-    """What each step of a chunk measured, before the step changed the weights; arrays [steps].
-
-    Args:
-        loss: Mean loss of the batch, without penalties.
-        penalty: The penalties on the weights.
-        accuracy: Share of the batch predicted right.
-        gradient_norm: Norm of the whole gradient, before any clipping.
-        examples: Examples in the batch.
-    """
-
-    loss: FloatArray
-    penalty: FloatArray
-    accuracy: FloatArray
-    gradient_norm: FloatArray
-    examples: npt.NDArray[np.int64]
 
 
 class Scaler:
@@ -76,9 +58,9 @@ class Engine:
     """Trains one model on one training set, a chunk of an epoch at a time.
 
     Args:
-        model: From scaled images to probabilities.
+        model: From the objective's inputs to its outputs.
         optimizer: A Keras optimizer, not yet built.
-        output: What the probabilities come from.
+        objective: What it learns from.
         train: Images as stored, and labels.
         scaling: How the images are scaled.
         batch_size: Examples in a step; the last step of an epoch takes what is left.
@@ -89,7 +71,7 @@ class Engine:
         self,
         model: keras.Model,
         optimizer: keras.Optimizer,
-        output: Output,
+        objective: Objective,
         train: Split,
         scaling: Scaling,
         batch_size: int,
@@ -98,7 +80,8 @@ class Engine:
         optimizer.build(model.trainable_variables)
         self.model, self.optimizer, self.batch_size = model, optimizer, batch_size
         self.choose(np.arange(len(train.labels)))
-        self._output = output
+        self._objective, self.measures = objective, all_measures(objective.measures)
+        self._measured = [one for one in self.measures if one.of_step]
         self._scaler = Scaler(scaling)
         self._images, self._labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
         self._loop = tf.function(self._take_steps, jit_compile=compiler == "xla")
@@ -171,7 +154,7 @@ class Engine:
         first_step: int,
         start: int,
         stop: int,
-    ) -> StepRecords:
+    ) -> dict[str, Array]:
         """Takes the steps `start` to `stop` of an epoch.
 
         Args:
@@ -184,7 +167,7 @@ class Engine:
             stop: Step to stop before.
 
         Returns:
-            The records of these steps.
+            What each of these steps measured before it changed the weights, by name, and the size of its batch.
         """
         whole, order = self._whole_steps * self.batch_size, self._chosen[order]
         rates = tf.constant(learning_rates, tf.float32)
@@ -202,17 +185,13 @@ class Engine:
             records.append(self._last_step(last, rates[-1], momentum[-1], seed, step).numpy()[None])
         return self._to_records(np.concatenate(records).astype(np.float64), start, stop)
 
-    def _to_records(self, measured: FloatArray, start: int, stop: int) -> StepRecords:
+    def _to_records(self, measured: FloatArray, start: int, stop: int) -> dict[str, Array]:
         sizes = np.full(stop - start, self.batch_size, np.int64)
         if stop > self._whole_steps:
             sizes[-1] = self.examples - self._whole_steps * self.batch_size
-        return StepRecords(
-            loss=measured[:, 0],
-            penalty=measured[:, 1],
-            accuracy=measured[:, 2] / sizes,
-            gradient_norm=measured[:, 3],
-            examples=sizes,
-        )
+        # a sum is divided in double precision: float32 holds the count of examples exactly, but not their share
+        columns = zip(self._measured, measured.T, strict=True)
+        return {one.name: values / sizes if one.summed else values for one, values in columns} | {EXAMPLES: sizes}
 
     def _take_steps(
         self,
@@ -229,7 +208,7 @@ class Engine:
             measured = self._take_step(batches[number], learning_rates[number], momenta[number], seed, step)
             return number + 1, records.write(number, measured)
 
-        records = tf.TensorArray(tf.float32, self._whole_steps, element_shape=[4])
+        records = tf.TensorArray(tf.float32, self._whole_steps, element_shape=[len(self._measured)])
         _, records = tf.while_loop(lambda number, _: number < stop, body, (start, records))
         return records.stack()
 
@@ -243,16 +222,14 @@ class Engine:
             self.optimizer.scheduled_momentum.assign(momentum)
         place = NoisePlace(seed, step, tf.cast(indices, tf.uint32))
         with tf.GradientTape() as tape, noise(place):
-            probabilities = self.model(images, training=True)
-            loss = tf.reduce_mean(example_losses(self._output, labels, probabilities))
+            inputs, targets = self._objective.batch(images, labels)
+            outputs = self.model(inputs, training=True)
+            loss = tf.reduce_mean(self._objective.losses(targets, outputs))
             penalty = weight_penalty(self.model)
-            objective = loss + penalty
-        gradients = tape.gradient(objective, self.model.trainable_variables)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
-        correct = tf.reduce_sum(tf.cast(correct_predictions(self._output, labels, probabilities), tf.float32))
-        return tf.stack([loss, penalty, correct, _global_norm(gradients)])
-
-
-def _global_norm(gradients: list[tf.Tensor]) -> tf.Tensor:
-    """Returns the norm of all gradients together."""
-    return tf.sqrt(tf.add_n([sum_of_elements(tf.square(gradient)) for gradient in gradients]))
+            total = loss + penalty
+        weights = self.model.trainable_variables
+        gradients = tape.gradient(total, weights)
+        known = Step(targets, outputs, loss, penalty, weights, gradients)
+        measured = tf.stack([one.of_step(known) for one in self._measured if one.of_step])
+        self.optimizer.apply(gradients, weights)
+        return measured

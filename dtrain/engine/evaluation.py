@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from dtrain.data.prepare import Scaling, Split
 from dtrain.engine.epoch import Scaler
-from dtrain.engine.losses import class_probabilities, example_losses
-from dtrain.engine.model import Output
+from dtrain.engine.objectives import Classification, Objective
 from dtrain.ground.randomness import Stream, generator
 from dtrain.layers.noise import noise
 from dtrain.statistics.intervals import wilson_interval
@@ -84,36 +83,60 @@ def _is_chance(found: Evaluation) -> bool:
     return wilson_interval(found.correct, images).low <= float(np.bincount(found.labels).max() / images)
 
 
-class Evaluator:
-    """Runs one model in inference mode.
+class Validator:
+    """Measures one model in inference mode, whatever its objective.
 
     Args:
-        model: From scaled images to probabilities.
-        output: What the probabilities come from.
+        model: From the objective's inputs to its outputs.
+        objective: What it learns from.
         scaling: How the images are scaled.
     """
 
-    def __init__(self, model: keras.Model, output: Output, scaling: Scaling) -> None:
-        self._model, self._output, self._scaler = model, output, Scaler(scaling)
+    def __init__(self, model: keras.Model, objective: Objective, scaling: Scaling) -> None:
+        self._model, self._objective, self._scaler = model, objective, Scaler(scaling)
         self._forward = tf.function(self._predict, reduce_retracing=True)
+
+    def measure(self, split: Split) -> dict[str, float]:
+        """Returns the means over all images of the loss and of what else the objective measures of an example."""
+        return _means(part for _, part in self._run(split))
+
+    def _run(self, split: Split) -> Iterator[tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.float32]]]]:
+        """Yields of each batch the model's outputs and the measures of each image."""
+        for start in range(0, len(split.labels), BATCH):
+            images, labels = split.images[start : start + BATCH], split.labels[start : start + BATCH]
+            outputs, measured = self._forward(tf.constant(images), tf.constant(labels, tf.int32))
+            yield outputs.numpy(), {name: values.numpy() for name, values in measured.items()}
+
+    def _predict(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        inputs, targets = self._objective.batch(self._scaler(images), labels)
+        outputs = self._model(inputs, training=False)
+        others = {name: measure(targets, outputs) for name, measure in self._objective.measures.items()}
+        return outputs, {"loss": self._objective.losses(targets, outputs)} | others
+
+
+class Evaluator(Validator):
+    """Runs one model that tells classes apart in inference mode.
+
+    Args:
+        model: From scaled images to probabilities.
+        objective: What the probabilities come from.
+        scaling: How the images are scaled.
+    """
+
+    def __init__(self, model: keras.Model, objective: Classification, scaling: Scaling) -> None:
+        super().__init__(model, objective, scaling)
+        self._probabilities = objective.probabilities
 
     def evaluate(self, split: Split) -> Evaluation:
         """Returns the model's predictions for `split` and their loss, summed in double precision."""
-        probabilities, losses = [], []
-        for start in range(0, len(split.labels), BATCH):
-            images, labels = split.images[start : start + BATCH], split.labels[start : start + BATCH]
-            predicted, lost = self._forward(tf.constant(images), tf.constant(labels, tf.int32))
-            probabilities.append(predicted.numpy())
-            losses.append(lost.numpy())
-        return Evaluation(
-            probabilities=class_probabilities(self._output, np.concatenate(probabilities)),
-            labels=split.labels,
-            loss=float(np.concatenate(losses).mean(dtype=np.float64)),
-        )
+        outputs, measured = zip(*self._run(split), strict=True)
+        return Evaluation(self._probabilities(np.concatenate(outputs)), split.labels, _means(measured)["loss"])
 
-    def _predict(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        probabilities = self._model(self._scaler(images), training=False)
-        return probabilities, example_losses(self._output, labels, probabilities)
+
+def _means(parts: Iterable[Mapping[str, npt.NDArray[np.float32]]]) -> dict[str, float]:
+    """Returns the mean of each measure over the images of all parts, summed in double precision."""
+    every = list(parts)
+    return {name: float(np.concatenate([one[name] for one in every]).mean(dtype=np.float64)) for name in every[0]}
 
 
 def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, batch_size: int) -> None:

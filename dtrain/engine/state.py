@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,37 +13,11 @@ from dtrain.experiment.draft import EarlyStopping
 from dtrain.experiment.techniques.schedules import Plateau
 from dtrain.ground.reading import Array
 
-RECORDED = ("loss", "accuracy", "learning_rate", "momentum", "gradient_norm")
-"""What a run folder keeps of each step; momentum only where the optimizer has one that can change."""
+EpochMetrics = dict[str, Any]
+"""A line of metrics.jsonl: ``epoch``, from 1, ``step``, the steps taken so far, and every measure by its name.
 
-
-@dataclass(frozen=True)
-class EpochMetrics:
-    """One line of metrics.jsonl.
-
-    Args:
-        epoch: Number of the epoch, from 1.
-        step: Steps taken so far.
-        loss: Mean training loss over the epoch's examples, without penalties, measured while the weights change.
-        penalty: Mean penalty over the epoch's steps.
-        accuracy: Share of the epoch's examples predicted right.
-        val_loss: Validation loss at the end of the epoch.
-        val_accuracy: Validation accuracy at the end of the epoch.
-        learning_rate: Rate of the last step.
-        momentum: Momentum of the last step, or None where the optimizer has none that can change.
-        gradient_norm: Mean norm of the whole gradient, before clipping.
-    """
-
-    epoch: int
-    step: int
-    loss: float
-    penalty: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    momentum: float | None
-    gradient_norm: float
+Those of validation at the end of the epoch begin with ``val_``.
+"""
 
 
 @dataclass
@@ -57,9 +32,9 @@ class Patience:
     def update(self, metrics: EpochMetrics, weights: list[Array]) -> None:
         """Takes note of an epoch, as Keras's EarlyStopping does."""
         rule = self.rule or EarlyStopping()
-        value = metrics.val_loss if rule.monitor == "val_loss" else -metrics.val_accuracy
+        value = metrics[rule.monitor] * (1 if rule.monitor == "val_loss" else -1)
         if value < self.best - rule.min_delta:
-            self.best, self.best_epoch, self.best_weights = value, metrics.epoch, weights
+            self.best, self.best_epoch, self.best_weights = value, metrics["epoch"], weights
 
     def ends_after(self, epoch: int) -> bool:
         """Returns whether training should stop after this many epochs, the last of which has been taken note of."""
@@ -72,7 +47,7 @@ class History:
 
     Args:
         epochs: A line for each epoch.
-        steps: Arrays [steps] of what is `RECORDED`.
+        steps: Arrays [steps] of each measure that is kept.
         best_epoch: Epoch with the best monitored value of the last stage, from 1.
         began: How many epochs had ended when each stage began.
     """
@@ -121,17 +96,24 @@ class StepLog:
         self.step = 0
 
     def append(self, chunk: Mapping[str, Array]) -> None:
-        """Adds arrays [steps] of the same measures as before."""
+        """Adds arrays [steps] of measures, the loss among them; another stage may have others."""
         if len(chunk["loss"]):
             self._chunks.append((self.step, chunk))
             self.step += len(chunk["loss"])
 
     def since(self, step: int = 0) -> dict[str, Array]:
-        """Returns arrays of each measure from a step on at which a chunk began, in full precision."""
-        chunks = [chunk for began, chunk in self._chunks if began >= step]
-        return {name: np.concatenate([one[name] for one in chunks]) for name in (chunks[0] if chunks else ())}
+        """Returns arrays of each measure from a step on at which a chunk began, in full precision.
 
-    def recorded(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Returns what is `RECORDED` of each step."""
-        measured = self.since()
-        return {name: measured[name].astype(np.float32) for name in RECORDED if name in measured}
+        Where steps do not have what others have, it is not a number.
+        """
+        chunks = [chunk for began, chunk in self._chunks if began >= step]
+        names = dict.fromkeys(name for chunk in chunks for name in chunk)
+        return {name: np.concatenate([_values(name, chunk) for chunk in chunks]) for name in names}
+
+    def kept(self, left_out: Collection[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """Returns what a run folder keeps: all measures but those left out."""
+        return {name: values.astype(np.float32) for name, values in self.since().items() if name not in left_out}
+
+
+def _values(name: str, chunk: Mapping[str, Array]) -> Array:
+    return chunk[name] if name in chunk else np.full(len(chunk["loss"]), np.nan)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dtrain.data.prepare import Data
-from dtrain.engine.epoch import Engine, StepRecords
-from dtrain.engine.evaluation import Evaluation, Evaluator, set_final_statistics
+from dtrain.engine.epoch import Engine
+from dtrain.engine.evaluation import Validator, set_final_statistics
+from dtrain.engine.measures import EXAMPLES, are_finite
 from dtrain.engine.state import EpochMetrics, History, Patience, StepLog, TrainingState
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.normalizations import BatchNorm
@@ -19,6 +20,7 @@ from dtrain.experiment.techniques.schedule_technique import FloatArray, Plan
 from dtrain.experiment.techniques.schedules import Performance, Plateau, Schedule
 from dtrain.ground.errors import DivergedError
 from dtrain.ground.randomness import Stream, generator, word
+from dtrain.ground.reading import Array
 
 CHUNK_STEPS = 500
 """Steps between two looks at the outside world, at most: well under a second for the lesson's networks."""
@@ -89,7 +91,7 @@ class Trainer:
         experiment: What to train, and how.
         data: The data set, split and scaled.
         engine: The compiled epoch, at its first weights.
-        evaluator: The compiled forward pass of the same model.
+        evaluator: The compiled forward pass of the same model, with the same objective.
         observer: Told how training goes on.
         before: The training of the stage before, whose epochs and steps go on; None in the first stage.
     """
@@ -99,7 +101,7 @@ class Trainer:
         experiment: Experiment,
         data: Data,
         engine: Engine,
-        evaluator: Evaluator,
+        evaluator: Validator,
         observer: Observer,
         before: Trainer | None = None,
     ) -> None:
@@ -174,7 +176,8 @@ class Trainer:
 
     def history(self) -> History:
         """Returns what has been measured so far."""
-        return History(tuple(self._ended), self._log.recorded(), self._patience.best_epoch, self.began)
+        left_out = {EXAMPLES} | {one.name for one in self._engine.measures if not one.kept}
+        return History(tuple(self._ended), self._log.kept(left_out), self._patience.best_epoch, self.began)
 
     @property
     def _has_ended(self) -> bool:
@@ -195,23 +198,14 @@ class Trainer:
                 self._observer.on_border(self.state, last=False)
         validation = self._validate(first + self.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:
-            self._measure_plateau(validation.loss)
+            self._measure_plateau(validation["loss"])
         return self._epoch_metrics(epoch, validation)
 
-    def _epoch_metrics(self, epoch: int, validation: Evaluation) -> EpochMetrics:
+    def _epoch_metrics(self, epoch: int, validation: Mapping[str, float]) -> EpochMetrics:
         steps = self._log.since(epoch * self.steps_per_epoch)
-        return EpochMetrics(
-            epoch=epoch + 1,
-            step=self._log.step,
-            loss=float(np.average(steps["loss"], weights=steps["examples"])),
-            penalty=float(steps["penalty"].mean()),
-            accuracy=float(np.average(steps["accuracy"], weights=steps["examples"])),
-            val_loss=validation.loss,
-            val_accuracy=validation.accuracy,
-            learning_rate=float(steps["learning_rate"][-1]),
-            momentum=float(steps["momentum"][-1]) if "momentum" in steps else None,
-            gradient_norm=float(steps["gradient_norm"].mean()),
-        )
+        trained = {one.name: one.over(steps) for one in self._engine.measures}
+        validated = {f"val_{name}": value for name, value in validation.items()}
+        return {"epoch": epoch + 1, "step": self._log.step} | trained | validated
 
     @property
     def _schedule(self) -> Schedule:
@@ -234,33 +228,24 @@ class Trainer:
         began = time.perf_counter()
         records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
         self._pace.measure(stop - start, time.perf_counter() - began)
-        self._log.append(
-            {
-                "loss": records.loss,
-                "penalty": records.penalty,
-                "accuracy": records.accuracy,
-                "examples": records.examples,
-                "learning_rate": rates[start:stop],
-                "gradient_norm": records.gradient_norm,
-                **({} if momenta is None else {"momentum": momenta[start:stop]}),
-            }
-        )
+        given = {"learning_rate": rates} | ({} if momenta is None else {"momentum": momenta})
+        self._log.append(records | {name: values[start:stop] for name, values in given.items()})
         self._refuse_divergence(records, rates[start:stop], first + start)
         self._observer.on_progress(first + stop)
         every = self._schedule.every_steps if isinstance(self._schedule, Performance) else None
         if every and (first + stop - self._first_step) % every == 0:
-            self._measure_plateau(self._validate(first + stop).loss)
+            self._measure_plateau(self._validate(first + stop)["loss"])
 
-    def _refuse_divergence(self, records: StepRecords, rates: FloatArray, first_step: int) -> None:
-        finite = np.isfinite(records.loss) & np.isfinite(records.penalty) & np.isfinite(records.gradient_norm)
+    def _refuse_divergence(self, records: Mapping[str, Array], rates: FloatArray, first_step: int) -> None:
+        finite, loss, norm = are_finite(records), records["loss"], records["gradient_norm"]
         if finite.all():
             return
         bad = int(finite.argmin())
         step = first_step + bad
         before = f"; the loss before was {self._log.since()['loss'][step - 1]:.3g}" if step else ""
         raise DivergedError(
-            f"step {step + 1}, epoch {step // self.steps_per_epoch + 1}: loss {records.loss[bad]:.3g}, gradient norm "
-            f"{records.gradient_norm[bad]:.3g} at learning rate {rates[bad]:.3g}{before}; training diverged",
+            f"step {step + 1}, epoch {step // self.steps_per_epoch + 1}: loss {loss[bad]:.3g}, gradient norm "
+            f"{norm[bad]:.3g} at learning rate {rates[bad]:.3g}{before}; training diverged",
             hint=FIXES,
         )
 
@@ -268,13 +253,13 @@ class Trainer:
         assert isinstance(self._schedule, Performance)
         self._plateau = self._schedule.update(self._plateau, val_loss, self.plan.learning_rate)
 
-    def _validate(self, step: int) -> Evaluation:
+    def _validate(self, step: int) -> dict[str, float]:
         # what is measured is what would be kept: the average of the weights, where there is one
         with self._engine.averaged_weights():
-            validation = self._evaluator.evaluate(self._data.validation)
-        if not np.isfinite(validation.loss):
+            validation = self._evaluator.measure(self._data.validation)
+        if not np.isfinite(loss := validation["loss"]):
             raise DivergedError(
-                f"step {step}: validation loss {validation.loss}, so weights are no longer finite; training diverged",
+                f"step {step}: validation loss {loss}, so weights are no longer finite; training diverged",
                 hint=FIXES,
             )
         return validation

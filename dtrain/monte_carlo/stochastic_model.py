@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from dtrain.data.prepare import Scaling
 from dtrain.engine.epoch import Scaler
-from dtrain.engine.losses import class_probabilities
 from dtrain.engine.model import Output
+from dtrain.engine.objectives import Classification
 from dtrain.ground.errors import ModelFileError
 from dtrain.ground.randomness import Stream, word
 from dtrain.layers.always_on import ALWAYS_ON
@@ -92,7 +92,8 @@ class StochasticModel:
 
     def __init__(self, model: keras.Model, output: Output, scaling: Scaling, where: str) -> None:
         self.layers = dropout_layers(model, where)
-        self._where, self._output, self._scaler = where, output, Scaler(scaling)
+        self._where, self._scaler = where, Scaler(scaling)
+        self._probabilities = Classification(output).probabilities
         self._before, self._after = _split(_with_active_dropout(model, where))
         self._signals = tf.function(self._scale_and_begin, reduce_retracing=True, autograph=False)
         self._plain = tf.function(self._without_dropout, reduce_retracing=True, autograph=False)
@@ -109,7 +110,7 @@ class StochasticModel:
             ModelFileError: The model's outputs are no probabilities.
         """
         outputs = self._plain(signals).numpy()
-        probabilities = class_probabilities(self._output, outputs)
+        probabilities = self._probabilities(outputs)
         sums = probabilities.sum(axis=1)
         if not np.all((probabilities >= 0) & (np.abs(sums - 1) < SUM_TOLERANCE)[:, None]):
             raise ModelFileError(
@@ -132,7 +133,7 @@ class StochasticModel:
         """
         place = (tf.constant(value, tf.uint32) for value in (word(seed, Stream.PASSES), first))
         outputs = self._passes(signals, tf.constant(examples, tf.uint32), *place, tf.constant(passes)).numpy()
-        flat = class_probabilities(self._output, outputs.reshape(-1, outputs.shape[-1]))
+        flat = self._probabilities(outputs.reshape(-1, outputs.shape[-1]))
         return flat.reshape(*outputs.shape[:2], -1)
 
     def _scale_and_begin(self, images: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dtrain.engine.epoch import Engine, FloatArray
+from dtrain.engine.measures import are_finite
 from dtrain.engine.training import epoch_order, noise_seed
 from dtrain.rates.rules import divergence_step, pool_size, smooth
 
@@ -67,4 +68,4 @@ def _train(
         for start in range(0, end, chunk):
             stop = min(start + chunk, end)
             records = engine.train(order, whole[epoch], momenta, noise_seed(seed), first, start, stop)
-            yield first + start, records.loss, np.isfinite(records.loss + records.penalty + records.gradient_norm)
+            yield first + start, records["loss"], are_finite(records)

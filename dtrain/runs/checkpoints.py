@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from dtrain.engine.state import EpochMetrics, TrainingState
+from dtrain.engine.state import TrainingState
 from dtrain.experiment.techniques.schedules import Plateau
 from dtrain.ground.errors import EnvironmentProblem, ResumeError, RunConflictError
 from dtrain.ground.files import replace_folder, to_json, write_arrays, writing
 from dtrain.ground.printable import shown
 from dtrain.ground.reading import Array, check_types, open_regular, read_arrays, read_json, reading
+from dtrain.runs.contents import check_metrics
 
 STATE, ARRAYS, MANIFEST = "state.json", "arrays.npz", "manifest.json"
 CORRUPT = ".corrupt"
@@ -97,7 +98,7 @@ class Found:
 
 
 _EPOCHS, _PLATEAU, _CIRCUMSTANCES, _NAMES, _NUMBERS = (
-    TypeAdapter(tuple[EpochMetrics, ...]),
+    TypeAdapter(tuple[dict[str, Any], ...]),
     TypeAdapter(Plateau),
     TypeAdapter(Circumstances),
     TypeAdapter(tuple[str, ...]),
@@ -207,7 +208,7 @@ def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
     state = checkpoint.state
     return {
         "step": state.step,
-        "epochs": [asdict(one) for one in state.epochs],
+        "epochs": list(state.epochs),
         "began": list(state.began),
         "best": _finite(state.best),
         "best_epoch": state.best_epoch,
@@ -241,7 +242,8 @@ def _checkpoint(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Checkp
 def _check_whole(checkpoint: Checkpoint, step: int) -> None:
     """Compares what the parts of a checkpoint say of each other."""
     state = checkpoint.state
-    numbers = [one.epoch for one in state.epochs]
+    check_metrics(state.epochs)
+    numbers = [one["epoch"] for one in state.epochs]
     if numbers != list(range(1, len(numbers) + 1)) or not 0 <= state.best_epoch <= len(numbers):
         raise ValueError(f"got epochs {shown(numbers)}, the best {state.best_epoch}; expected 1, 2, ...")
     if state.began[:1] != (0,) or list(state.began) != sorted(state.began) or state.began[-1] > len(numbers):

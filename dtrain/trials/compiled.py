@@ -56,11 +56,12 @@ class Compiled:
     def __init__(self, experiment: Experiment, network: Network, data: Data) -> None:
         from dtrain.engine.evaluation import Evaluator
         from dtrain.engine.model import output_kind
+        from dtrain.engine.objectives import Classification
 
         self._experiment, self._network, self._data = experiment, network, data
-        self._output = output_kind(experiment, len(data.class_names))
+        self._objective = Classification(output_kind(experiment, len(data.class_names)))
         self.model = network.build(experiment.seed)
-        self.evaluator = Evaluator(self.model, self._output, data.scaling)
+        self.evaluator = Evaluator(self.model, self._objective, data.scaling)
         self._engines: dict[int, Engine] = {}
 
     def evaluate(self, data: Data) -> dict[str, Evaluation]:
@@ -78,6 +79,6 @@ class Compiled:
             assert training.engine != "auto"
             optimizer, train = self._experiment.optimizer.build(), self._data.train
             self._engines[unfrozen] = Engine(
-                self.model, optimizer, self._output, train, self._data.scaling, training.batch_size, training.engine
+                self.model, optimizer, self._objective, train, self._data.scaling, training.batch_size, training.engine
             )
         return self._engines[unfrozen]

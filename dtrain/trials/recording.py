@@ -6,7 +6,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dtrain.engine.state import EpochMetrics, TrainingState
@@ -33,7 +33,7 @@ def epoch_lines(state: TrainingState, stages: Sequence[Stage]) -> list[dict[str,
 
 def epoch_line(metrics: EpochMetrics, stage: str) -> dict[str, Any]:
     """Returns a line of metrics.jsonl, which names the stage where there are several."""
-    return asdict(metrics) | ({"stage": stage} if stage else {})
+    return metrics | ({"stage": stage} if stage else {})
 
 
 class Recorder:
@@ -76,7 +76,7 @@ class Recorder:
         if state:
             seconds = self._folder.read_durations()
             for metrics in state.epochs:
-                self._observer.on_epoch(metrics, seconds.get(metrics.epoch))
+                self._observer.on_epoch(metrics, seconds.get(metrics["epoch"]))
             self.on_progress(state.step)
         try:
             yield
@@ -111,7 +111,7 @@ class Recorder:
         if self._ended:
             metrics, seconds = self._ended
             durations = {"seconds": round(seconds, 4), "checkpoint_seconds": round(self._checkpoint_seconds, 4)}
-            self._folder.append_timing({"epoch": metrics.epoch} | durations)
+            self._folder.append_timing({"epoch": metrics["epoch"]} | durations)
             self._ended, self._checkpoint_seconds = None, 0.0
             self._observer.on_epoch(metrics, seconds)
         self._request.obey()
@@ -123,9 +123,9 @@ class Recorder:
         self._folder.write_steps(history.steps)
         if history.epochs:
             with drawn_if_possible(self._observer):
-                self._draw([asdict(one) for one in history.epochs], history.steps)
+                self._draw(history.epochs, history.steps)
 
-    def _draw(self, epochs: list[dict[str, Any]], steps: Mapping[str, Any]) -> None:
+    def _draw(self, epochs: Sequence[EpochMetrics], steps: Mapping[str, Any]) -> None:
         from dtrain.plots.canvas import save
         from dtrain.plots.curves import curves_figure
 

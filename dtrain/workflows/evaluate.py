@@ -126,9 +126,10 @@ def evaluate(
 
 def _predict(trained: TrainedRun, data: Data, split: Split) -> Evaluation:
     from dtrain.engine.evaluation import Evaluator
+    from dtrain.engine.objectives import Classification
 
     model, output = trained.load(data)
-    return Evaluator(model, output, data.scaling).evaluate(split)
+    return Evaluator(model, Classification(output), data.scaling).evaluate(split)
 
 
 def _report(folder: RunFolder, split: str, names: tuple[str, ...], evaluation: Evaluation) -> EvaluationReport:

@@ -92,12 +92,13 @@ def our_epoch(experiment: Experiment, data: Data) -> Callable[[], object]:
     """Returns what trains an epoch with dtrain's engine."""
     from dtrain.engine.epoch import Engine, choose_compiler
     from dtrain.engine.model import build_model
+    from dtrain.engine.objectives import Classification
 
     convolutional = experiment.network.kind == "conv"
     engine = Engine(
         build_model(experiment, data.image_shape, len(data.class_names), experiment.seed),
         experiment.optimizer.build(),
-        "softmax",
+        Classification("softmax"),
         data.train,
         data.scaling,
         experiment.training.batch_size,

@@ -6,7 +6,6 @@ import io
 import os
 import pty
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,26 +13,22 @@ from rich.console import Console
 
 from dtrain.display.progress import KEPT_EPOCHS, LiveProgress, PlainProgress, QuietProgress, progress
 
-
-@dataclass(frozen=True)
-class Metrics:
-    """The fields of an epoch's metrics, which are defined where TensorFlow is needed."""
-
-    epoch: int
-    loss: float = 0.5
-    val_loss: float = 0.6
-    accuracy: float = 0.8
-    val_accuracy: float = 0.75
-    learning_rate: float = 0.05
-    momentum: float | None = 0.9
-    gradient_norm: float = 1.5
+METRICS = {
+    "loss": 0.5,
+    "val_loss": 0.6,
+    "accuracy": 0.8,
+    "val_accuracy": 0.75,
+    "learning_rate": 0.05,
+    "momentum": 0.9,
+    "gradient_norm": 1.5,
+}
 
 
 def train(observer: QuietProgress, seed: int = 42, epochs: int = 2, folder: str = "runs/a-1") -> None:
     observer.on_training(Path(folder), seed, epochs, 10 * epochs)
     for epoch in range(1, epochs + 1):
         observer.on_progress(10 * epoch, 10 * epochs)
-        observer.on_epoch(Metrics(epoch), 1.25)  # type: ignore[arg-type]
+        observer.on_epoch({"epoch": epoch} | METRICS, 1.25)
 
 
 def screen(observer: LiveProgress) -> list[str]:
@@ -87,7 +82,7 @@ def test_a_pipe_gets_one_plain_line_an_epoch(capsys: pytest.CaptureFixture[str])
 
 def test_an_epoch_whose_duration_nobody_knows_has_none(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(quiet=False) as observer:
-        observer.on_epoch(Metrics(1), None)  # type: ignore[arg-type]
+        observer.on_epoch({"epoch": 1} | METRICS, None)
     assert capsys.readouterr().err.endswith("learning rate 0.0500\n")
 
 
@@ -110,7 +105,7 @@ def test_the_live_table_keeps_the_last_epochs() -> None:
     observer.on_training(Path("runs/a-1"), 42, 40, 400)
     for epoch in range(1, 31):
         observer.on_progress(10 * epoch, 400)
-        observer.on_epoch(Metrics(epoch), 0.1)  # type: ignore[arg-type]
+        observer.on_epoch({"epoch": epoch} | METRICS, 0.1)
     shown = screen(observer)
     assert shown[0] == "runs/a-1, seed 42"
     assert [line.split()[0] for line in shown[3 : 3 + KEPT_EPOCHS]] == [str(epoch) for epoch in range(16, 31)]

@@ -9,6 +9,7 @@ import numpy as np
 from dtrain.data.prepare import Data
 from dtrain.engine.epoch import Compiler, Engine
 from dtrain.engine.model import build_model, output_kind
+from dtrain.engine.objectives import Classification
 from dtrain.experiment.spec import Experiment
 
 BATCH = 16
@@ -31,5 +32,5 @@ def experiment_of(**settings: Any) -> Experiment:
 def engine_of(experiment: Experiment, data: Data, compiler: Compiler, seed: int = 3) -> Engine:
     """An engine at its first weights."""
     model = build_model(experiment, data.image_shape, len(data.class_names), seed)
-    output = output_kind(experiment, len(data.class_names))
-    return Engine(model, experiment.optimizer.build(), output, data.train, data.scaling, BATCH, compiler)
+    objective = Classification(output_kind(experiment, len(data.class_names)))
+    return Engine(model, experiment.optimizer.build(), objective, data.train, data.scaling, BATCH, compiler)

@@ -125,7 +125,7 @@ def assert_equals_keras(
     losses = train_with_keras(experiment, reference, data, steps)
     engine.finalize()
     reference.optimizer.finalize_variable_values(reference.trainable_variables)
-    np.testing.assert_allclose(records.loss + records.penalty, losses, rtol=2e-5)
+    np.testing.assert_allclose(records["loss"] + records["penalty"], losses, rtol=2e-5)
     for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
         # adaptive steps magnify the rounding of gradients near zero, most of all that of XLA, in another order
         np.testing.assert_allclose(ours, theirs, atol=1e-3 if compiler == "xla" else 1e-4, rtol=1e-4)
@@ -234,7 +234,7 @@ def test_cutting_an_epoch_into_chunks_changes_nothing(compiled: tuple[Compiler, 
     whole = everything_in(engine)
     start_over(engine, data)
     chunks = [engine.train(ORDER, RATES, None, 1, 10, start, stop) for start, stop in ((0, 1), (1, 3), (3, 5))]
-    np.testing.assert_array_equal(np.concatenate([chunk.loss for chunk in chunks]), expected.loss)
+    np.testing.assert_array_equal(np.concatenate([chunk["loss"] for chunk in chunks]), expected["loss"])
     assert all(map(np.array_equal, everything_in(engine), whole))
 
 
@@ -242,7 +242,7 @@ def test_the_noise_depends_on_the_seed_and_on_the_step(compiled: tuple[Compiler,
     losses = set()
     for noise_seed, first_step in ((1, 0), (2, 0), (1, 5)):
         start_over(compiled[1], data)
-        losses.add(float(compiled[1].train(ORDER, RATES, None, noise_seed, first_step, 0, 1).loss[0]))
+        losses.add(float(compiled[1].train(ORDER, RATES, None, noise_seed, first_step, 0, 1)["loss"][0]))
     assert len(losses) == 3
 
 
@@ -251,7 +251,7 @@ def test_the_partial_last_batch_is_trained_on(data: Data) -> None:
     engine.train(ORDER, RATES, MOMENTA, 1, 0, 0, 4)
     before = engine.model.get_weights()
     records = engine.train(ORDER, RATES, MOMENTA, 1, 0, 4, 5)
-    assert records.examples.tolist() == [70 - 4 * BATCH]
+    assert records["examples"].tolist() == [70 - 4 * BATCH]
     assert any((new != old).any() for new, old in zip(engine.model.get_weights(), before, strict=True))
 
 
@@ -282,7 +282,7 @@ def test_the_gradient_norm_is_that_of_the_whole_gradient_before_clipping(data: D
     experiment = experiment_of(optimizer={"kind": "sgd", "global_clipnorm": 1e-3})
     engine = engine_of(experiment, data, "graph")
     before = engine.model.get_weights()
-    norm = engine.train(ORDER, RATES, None, 1, 0, 0, 1).gradient_norm[0]
+    norm = engine.train(ORDER, RATES, None, 1, 0, 0, 1)["gradient_norm"][0]
     moved = [new - old for new, old in zip(engine.model.get_weights(), before, strict=True)]
     unclipped = engine_of(experiment_of(optimizer="sgd"), data, "graph")
     first = unclipped.model.get_weights()

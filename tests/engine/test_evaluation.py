@@ -12,6 +12,7 @@ from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, Split, prepare
 from dtrain.engine.evaluation import Evaluation, Evaluator, failure_of, set_final_statistics
 from dtrain.engine.model import build_model, output_kind
+from dtrain.engine.objectives import Classification
 from dtrain.experiment.spec import Experiment
 
 
@@ -19,7 +20,7 @@ def model_and_evaluator(data: Data, **written: Any) -> tuple[keras.Model, Evalua
     experiment = Experiment.model_validate({"network": [12, 8], "regularizer": []} | written)
     classes = len(data.class_names)
     model = build_model(experiment, data.image_shape, classes, seed=1)
-    return model, Evaluator(model, output_kind(experiment, classes), data.scaling)
+    return model, Evaluator(model, Classification(output_kind(experiment, classes)), data.scaling)
 
 
 def test_loss_and_accuracy_equal_those_of_keras(data: Data) -> None:

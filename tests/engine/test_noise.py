@@ -87,7 +87,7 @@ def test_random_layers_equal_keras_under_the_same_masks(name: str, compiler: Com
         reference.compile(optimizer=sgd, loss="sparse_categorical_crossentropy", run_eagerly=True)
         records = engine.train(ORDER, RATES, None, noise_seed=1, first_step=0, start=step, stop=step + 1)
         loss = reference.train_on_batch(images[batch], data.train.labels[batch])
-        assert records.loss[0] == pytest.approx(float(loss), rel=1e-5)
+        assert records["loss"][0] == pytest.approx(float(loss), rel=1e-5)
         for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=1e-5)
     assert any(np.abs(new - old).max() > 1e-4 for new, old in zip(engine.model.get_weights(), weights, strict=True))
@@ -98,7 +98,7 @@ def test_a_step_does_not_depend_on_where_an_example_stands_in_its_batch(name: st
     engines = [engine_of(experiment_of(**NOISES[name], optimizer="sgd"), data, "graph") for _ in range(2)]
     orders = [ORDER, np.concatenate([ORDER[:BATCH][::-1], ORDER[BATCH:]])]
     one, other = (engine.train(order, RATES, None, 1, 0, 0, 1) for engine, order in zip(engines, orders, strict=True))
-    assert one.loss == pytest.approx(other.loss, rel=1e-5)
+    assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
     for left, right in zip(*(engine.model.get_weights() for engine in engines), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6, rtol=1e-5)
 
@@ -108,4 +108,4 @@ def test_an_example_has_its_own_noise_also_where_only_some_examples_are_chosen(d
     chosen.choose(np.arange(40, 70))
     places = np.arange(30)
     expected = whole.train(np.concatenate([places + 40, np.arange(40)]), RATES, None, 1, 0, 0, 1)
-    np.testing.assert_array_equal(chosen.train(places, RATES[:2], None, 1, 0, 0, 1).loss, expected.loss)
+    np.testing.assert_array_equal(chosen.train(places, RATES[:2], None, 1, 0, 0, 1)["loss"], expected["loss"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -28,7 +27,7 @@ class Recording:
         """Returns what the steps measured."""
         self.calls.append((first + start, first + stop, rates[start:stop].tolist()))
         part = slice(first + start, first + stop)
-        return SimpleNamespace(**{name: values[part] for name, values in self.records.items()})
+        return {name: values[part] for name, values in self.records.items()}
 
 
 def record(engine: Recording, rates: FloatArray = RATES) -> FloatArray:

@@ -49,7 +49,7 @@ class Log:
 
     def on_epoch(self, metrics: EpochMetrics, seconds: float) -> None:
         """Keeps stage, epoch, step and rate."""
-        self.stages.append(f"{self.stage} {metrics.epoch} {metrics.step} {metrics.learning_rate:g}")
+        self.stages.append(f"{self.stage} {metrics['epoch']} {metrics['step']} {metrics['learning_rate']:g}")
 
     def on_progress(self, step: int) -> None:
         """Ignores the step."""
@@ -241,6 +241,6 @@ def test_a_stage_that_stops_early_is_counted_as_it_was(tmp_path: Path, pool: Dat
     graft = graft_of(save_base(tmp_path / "base.keras"), **EXPERIMENT | {"training": training, "transfer": transfer})
     _, history = arms_of(graft, pool).train("transfer", 5)
     # nothing is better than the first epoch by so much: each stage has one more
-    assert [one.epoch for one in history.epochs] == [1, 2, 3, 4]
-    assert [one.step for one in history.epochs] == [3, 6, 9, 12]
+    assert [one["epoch"] for one in history.epochs] == [1, 2, 3, 4]
+    assert [one["step"] for one in history.epochs] == [3, 6, 9, 12]
     assert (history.best_epoch, history.began) == (3, (0, 2))

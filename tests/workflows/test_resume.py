@@ -109,7 +109,7 @@ class Stopwatch(Listener):
 
     def on_epoch(self, metrics: Any, seconds: float | None) -> None:
         """Keeps the duration."""
-        self.seconds[metrics.epoch] = seconds
+        self.seconds[metrics["epoch"]] = seconds
 
 
 @pytest.mark.parametrize("known", [True, False])

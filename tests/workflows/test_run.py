@@ -48,7 +48,7 @@ class Listener(RunObserver):
 
     def on_epoch(self, metrics: Any, seconds: float | None) -> None:
         """Keeps the number of the epoch."""
-        self.epochs.append(metrics.epoch)
+        self.epochs.append(metrics["epoch"])
 
 
 def small(**written: Any) -> Experiment:
