@@ -103,7 +103,7 @@ def test_the_answer_that_is_shown_is_what_compare_prints(
 ) -> None:
     monkeypatch.setattr(made_runs, "IMAGES", 2000)
     for name, (regularizer, validation, test) in MEASURED.items():
-        parent = create_run(Path("runs"), name=name, stem="")
+        parent = create_run(Path("runs"), name=name, stem="", kind="seeds")
         for seed, accuracies in enumerate(zip(validation, test, strict=True), start=42):
             folder = parent.seed_folder(seed)
             made_runs.fill(folder, seed, *accuracies, {"regularizer": regularizer}, digest="9da6ace42a6f")

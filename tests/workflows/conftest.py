@@ -27,7 +27,13 @@ def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workshop, "__init__", sharing)
 
 
+@pytest.fixture
+def drawn_pictures() -> None:
+    """Marks the tests that look at pictures."""
+
+
 @pytest.fixture(autouse=True)
-def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Saves pictures without drawing them, which takes longer than trainings that are so short."""
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: Path(path).touch())
+    if "drawn_pictures" not in request.fixturenames:
+        monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: Path(path).touch())

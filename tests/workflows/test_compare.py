@@ -147,6 +147,7 @@ def test_the_table_has_a_line_for_each_run(tmp_path: Path) -> None:
     assert rows[0]["training.save"] == '["keras", "h5"]' and rows[0]["activation.kind"] == "elu"
 
 
+@pytest.mark.usefixtures("drawn_pictures")
 def test_the_picture(tmp_path: Path) -> None:
     several(tmp_path, "elu", ELU)
     single(tmp_path, "selu", 42, 0.88, written=LIKE_SELU, epochs=5)

@@ -243,6 +243,7 @@ def test_a_model_file_at_chance_level_is_warned_of(file: Path, tmp_path: Path) -
     assert any("no better than chance" in one and "--scaling" in one for one in listener.warnings)
 
 
+@pytest.mark.usefixtures("drawn_pictures")
 def test_a_model_file_that_wants_the_values_in_a_row(tmp_path: Path) -> None:
     first = keras.initializers.GlorotUniform(seed=1)
     last = keras.layers.Dense(10, "softmax", kernel_initializer=first)
