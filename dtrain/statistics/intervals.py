@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist, fmean, stdev
 
 UPPER = 0.975
@@ -71,6 +72,7 @@ def accuracy_interval(accuracies: Sequence[float]) -> tuple[float, Interval | No
     return mean, interval and Interval(max(0.0, interval.low), min(1.0, interval.high))
 
 
+@cache
 def t_quantile(probability: float, degrees_of_freedom: float) -> float:
     """Returns the value that a Student t variable stays below with the given probability.
 
