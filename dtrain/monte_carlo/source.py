@@ -23,7 +23,7 @@ from dtrain.experiment.techniques.regularizers import Noise
 from dtrain.ground.errors import ConfigError, DataError, ModelFileError, UsageError
 from dtrain.reuse.base import build_base, read_outline
 from dtrain.reuse.files import read_model_file
-from dtrain.runs.folder import STATUS
+from dtrain.runs.status import STATUS
 from dtrain.statistics.uncertainty import check_rates
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.request import RunOptions

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from dtrain.ground.errors import DtrainError, ModelFileError
 from dtrain.ground.reading import read_whole
-from dtrain.runs.folder import CONFIG, STATUS, RunFolder
+from dtrain.runs.folder import CONFIG, RunFolder
+from dtrain.runs.status import STATUS
 
 LARGEST_FILE = 2 * 2**30
 """Bytes; a model of the most parameters with two optimizer slots takes 1.2 GB."""

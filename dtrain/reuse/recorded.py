@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain.ground.errors import ModelFileError, RunConflictError
-from dtrain.runs.folder import STATUS, RunFolder
+from dtrain.runs.folder import RunFolder
+from dtrain.runs.status import STATUS
 
 if TYPE_CHECKING:
     import keras

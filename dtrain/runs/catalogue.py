@@ -9,8 +9,9 @@ from pathlib import Path
 from dtrain.ground.errors import EnvironmentProblem, RunConflictError, UsageError, did_you_mean
 from dtrain.ground.files import check_writable, writing
 from dtrain.ground.printable import printable
-from dtrain.runs.folder import REPORTS, STATUS, TRAINED, Kind, RunFolder, list_runs, make_folder, taken
+from dtrain.runs.folder import RunFolder, list_runs, make_folder, taken
 from dtrain.runs.names import check_name, clean_stem
+from dtrain.runs.status import REPORTS, STATUS, TRAINED, Kind
 
 SHOWN_RUNS = 5
 

@@ -138,23 +138,19 @@ def train_arms(
     # reading and starting are no training
     workshop.take_seconds()
     results: Results = {name: {} for name in design.names}
-    count = len(design.seeds) * len(design.names)
+    cells = [Cell(name, seed) for seed in design.seeds for name in design.names]
     with _arm_folders(design, folder) as folders:
-        for number, seed in enumerate(design.seeds):
-            trainings = f"{len(design.names)} training{'s' if len(design.names) > 1 else ''}"
-            observer.on_phase(f"seed {seed}, {number + 1} of {len(design.seeds)}: {trainings}")
-            if missing := design.missing_classes(seed):
-                observer.on_warning(f"seed {seed}: no labelled image shows {', '.join(missing)}")
-            for place, name in enumerate(design.names):
-                # of the reused layers, the model of the first seed that trains to its end is kept
-                models = folder if name == "transfer" and not results[name] else None
-                trial = replace(design.trial(Cell(name, seed)), models=models)
-                try:
-                    cell = folders[name].seed_folder(seed)
-                    results[name][seed] = train_cell(trial, workshop, cell, allow_drift=allow_drift)
-                except DivergedError as error:
-                    observer.on_warning(f"{ARMS[name]}, seed {seed}, diverged: {error}")
-                observer.on_progress(number * len(design.names) + place + 1, count)
+        for number, cell in enumerate(cells):
+            if cell.arm == "transfer":
+                _tell_of_seed(design, cell.seed, observer)
+            # of the reused layers, the model of the first seed that trains to its end is kept
+            models = folder if cell.arm == "transfer" and not results[cell.arm] else None
+            trial, inner = replace(design.trial(cell), models=models), folders[cell.arm].seed_folder(cell.seed)
+            try:
+                results[cell.arm][cell.seed] = train_cell(trial, workshop, inner, allow_drift=allow_drift)
+            except DivergedError as error:
+                observer.on_warning(f"{ARMS[cell.arm]}, seed {cell.seed}, diverged: {error}")
+            observer.on_progress(number + 1, len(cells))
         if not results["transfer"]:
             message = f"all {len(design.seeds)} seeds of the reused layers diverged"
             hint = "lower transfer.frozen_learning_rate and transfer.unfrozen_learning_rate tenfold"
@@ -164,6 +160,13 @@ def train_arms(
                 seeds = summarise_seeds(folders[name].path, tuple(runs.values()), len(design.seeds) - len(runs))
                 folders[name].write_summary(without_folders(seeds))
     return results
+
+
+def _tell_of_seed(design: Design, seed: int, observer: RunObserver) -> None:
+    trainings = f"{len(design.names)} training{'s' if len(design.names) > 1 else ''}"
+    observer.on_phase(f"seed {seed}, {design.seeds.index(seed) + 1} of {len(design.seeds)}: {trainings}")
+    if missing := design.missing_classes(seed):
+        observer.on_warning(f"seed {seed}: no labelled image shows {', '.join(missing)}")
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from dtrain.experiment.transfer import Arm, Stage
 from dtrain.ground.errors import RunConflictError
 from dtrain.ground.reading import read_json
 from dtrain.ground.result import Result
-from dtrain.runs.folder import TRANSFER, RunFolder
+from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import RESUMABLE, STATES_IN_WORDS, current_status
+from dtrain.runs.status import TRANSFER
 from dtrain.statistics.intervals import Interval, accuracy_interval
 from dtrain.statistics.policy import Outcome, Policy, Verdict
 from dtrain.statistics.verdicts import judge

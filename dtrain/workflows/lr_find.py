@@ -8,32 +8,29 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from dtrain.experiment.config.learning_rate import rate_line, with_rate
 from dtrain.experiment.config.loading import dump_experiment
-from dtrain.experiment.draft import LARGEST_SEED
 from dtrain.experiment.spec import Experiment
-from dtrain.experiment.techniques.schedules import Constant
-from dtrain.ground.errors import DivergedError, EnvironmentProblem, UsageError
+from dtrain.ground.errors import EnvironmentProblem, UsageError
 from dtrain.ground.files import check_new, replace_file, write, writing
 from dtrain.ground.result import Result
-from dtrain.rates.grid import SHARE, compare_rates, rate_grid, suggest_best
-from dtrain.rates.rules import RULE_NAMES, FloatArray, pool_size
+from dtrain.rates.rules import RULE_NAMES, FloatArray
 from dtrain.rates.search_range import RateRange
-from dtrain.rates.suggestion import Curve, Spread, Suggestion, read_curve, spread, suggest
+from dtrain.rates.suggestion import Curve, Spread, Suggestion, spread
 from dtrain.rates.verification import MULTIPLES, verdict_on
 from dtrain.rates.verification import SEEDS as TRIAL_SEEDS
 from dtrain.rates.verification import Trial as BriefTrial
 from dtrain.runs.catalogue import check_run, create_run
-from dtrain.runs.folder import RATES, RunFolder
+from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import true_status
-from dtrain.trials.brief import range_test, validation_accuracy
+from dtrain.runs.status import RATES
+from dtrain.studies.rate_search import accuracies_at, rates_of, search_rates
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.prepare import own_trial, prepare_trial
+from dtrain.trials.prepare import prepare_trial
 from dtrain.trials.request import RunOptions, check_seeds
 from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
@@ -42,8 +39,6 @@ PICTURE = "lr_find.png"
 STEM = "-lr-find"
 AUTOMATIC_NAME = re.compile(rf".*{STEM}-\d+")
 INNERMOST_LIST, LINE_BREAK = re.compile(r"\[[^][{}]*\]"), re.compile(r"\s*\n\s*")
-VERIFIED_STEPS = 500
-"""About so many steps show whether a rate is worth anything."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,35 +150,6 @@ def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experime
     save(rates_figure(curves, rates, found, folder.path.name), folder.path / PICTURE)
 
 
-def search_rates(trial: Trial, workshop: Workshop, search: RateRange) -> tuple[tuple[Curve, ...], Suggestion]:
-    """Returns the curve of every seed, and what all of them say together.
-
-    Args:
-        trial: What to train, with the first seed.
-        workshop: Where; its observer is told of each seed.
-        search: The rates to go through, and how many seeds.
-    """
-    experiment = trial.experiment
-    curves, rates, pool = list[Curve](), rates_of(experiment, search), pool_size(experiment.training.batch_size)
-    sweeps, steps = experiment.optimizer.sweepable, round(SHARE * len(search.rates))
-    way = "raising the rate" if sweeps else f"training for {steps} steps at each of {len(rates)} rates"
-    for seed in range(experiment.seed, experiment.seed + search.seeds):
-        workshop.observer.on_phase(f"{way} from {search.minimum:g} to {search.highest:g}, seed {seed}")
-        again = own_trial(experiment.model_copy(update={"seed": seed}), trial.whole)
-        train = partial(range_test, again, workshop)
-        if sweeps:
-            curve = read_curve(train(rates), rates, seed, pool)
-        else:
-            curve = compare_rates(train, rates, steps, seed, pool)
-        curves.append(curve)
-    return tuple(curves), (suggest if sweeps else suggest_best)(tuple(curves), rates)
-
-
-def rates_of(experiment: Experiment, search: RateRange) -> FloatArray:
-    """Returns the rates of a search: one for each step, or where rising rates say nothing, one for each training."""
-    return search.rates if experiment.optimizer.sweepable else rate_grid(search.minimum, search.highest)
-
-
 def _check_place(path: Path, options: RunOptions) -> None:
     """Proves before the search that the file can be made after it."""
     place, runs_dir = path.absolute(), options.runs_dir.absolute()
@@ -237,33 +203,10 @@ def _verified(report: RateReport, trial: Trial, workshop: Workshop) -> RateRepor
     for multiple in MULTIPLES:
         rate = multiple * report.suggestion
         workshop.observer.on_phase(f"training briefly at {rate:.2g} with {TRIAL_SEEDS} seeds")
-        trials.append(BriefTrial(rate, multiple, _tried(trial, workshop, rate, report.range.seeds)))
+        trials.append(BriefTrial(rate, multiple, accuracies_at(rate, trial, workshop, report.range.seeds)))
     verdict = verdict_on(trials)
     report = replace(report, trials=verdict.trials, verdict=verdict.words)
     return report if verdict.safe else replace(report, suggestion=None, reason=verdict.words, line="")
-
-
-def _tried(trial: Trial, workshop: Workshop, rate: float, searched: int) -> tuple[float | None, ...]:
-    """Trains with seeds that the search has not seen."""
-    experiment = trial.experiment
-    epochs = max(1, round(VERIFIED_STEPS * experiment.training.batch_size / len(trial.data.train.labels)))
-    found: list[float | None] = []
-    for number in range(searched, searched + TRIAL_SEEDS):
-        seed = (experiment.seed + number) % (LARGEST_SEED + 1)
-        tried = constant(experiment, rate, epochs).model_copy(update={"seed": seed})
-        try:
-            found.append(validation_accuracy(own_trial(tried, trial.whole), workshop))
-        except DivergedError:
-            found.append(None)
-    return tuple(found)
-
-
-def constant(experiment: Experiment, rate: float, epochs: int) -> Experiment:
-    """Returns the experiment at one constant rate, for so many epochs to their end."""
-    training = experiment.training.model_copy(update={"epochs": epochs, "early_stopping": None})
-    optimizer = experiment.optimizer.model_copy(update={"learning_rate": rate})
-    update = {"schedule": Constant(), "optimizer": optimizer, "training": training}
-    return experiment.model_copy(update=update)
 
 
 def _warn_of_limits(found: Suggestion, experiment: Experiment, search: RateRange, observer: RunObserver) -> None:

@@ -14,8 +14,9 @@ from dtrain.ground.files import replace_file, to_json, write, write_arrays
 from dtrain.ground.result import Result
 from dtrain.monte_carlo.source import Request, Source, find_source
 from dtrain.runs.catalogue import check_run, create_run
-from dtrain.runs.folder import MC_PREDICT, PREDICTIONS, RunFolder
+from dtrain.runs.folder import PREDICTIONS, RunFolder
 from dtrain.runs.ownership import true_status
+from dtrain.runs.status import MC_PREDICT
 from dtrain.statistics.calibration import (
     Comparison,
     Kept,

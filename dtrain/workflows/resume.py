@@ -13,9 +13,10 @@ from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ResumeError, UsageError
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import Checkpoint
-from dtrain.runs.folder import CONFIG, TRAINED, RunFolder, list_runs
+from dtrain.runs.folder import CONFIG, RunFolder, list_runs
 from dtrain.runs.ownership import Status, current_status, locked, true_status
 from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
+from dtrain.runs.status import TRAINED
 from dtrain.studies.transfer_report import TransferReport, read_report
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.prepare import prepare_trial

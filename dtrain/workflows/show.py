@@ -10,9 +10,10 @@ from dtrain.ground.errors import RunConflictError
 from dtrain.ground.result import Result
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import last_step
-from dtrain.runs.folder import METRICS, TRAINED, RunFolder
+from dtrain.runs.folder import METRICS, RunFolder
 from dtrain.runs.ownership import Status, current_status
 from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
+from dtrain.runs.status import TRAINED
 from dtrain.studies.transfer_report import TransferReport, read_report
 
 

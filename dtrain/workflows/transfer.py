@@ -8,8 +8,9 @@ from dtrain.experiment.config.loading import dump_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.files import remove_leftovers, to_json, write
 from dtrain.runs.catalogue import check_run, create_run
-from dtrain.runs.folder import TRANSFER, RunFolder
+from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import owned, true_status
+from dtrain.runs.status import TRANSFER
 from dtrain.studies.transfer_arms import Design, Results, design_of, train_arms
 from dtrain.studies.transfer_report import TransferReport, arm_report, contrasts, verdict_in_words
 from dtrain.studies.transfer_source import Request, find_source, read_request

@@ -24,13 +24,13 @@ from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DivergedError
 from dtrain.rates.search_range import RateRange
 from dtrain.runs.catalogue import create_run
-from dtrain.trials.brief import range_test, validation_accuracy
+from dtrain.studies.rate_search import constant, range_test, search_rates, validation_accuracy
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
 from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
-from dtrain.workflows.lr_find import constant, search_into, search_rates
+from dtrain.workflows.lr_find import search_into
 
 EPOCHS, STEPS, SEEDS = 2, 500, (1, 2, 3)
 """At least so many epochs, and at least so many steps: two epochs of 200 images are too few to tell rates apart."""

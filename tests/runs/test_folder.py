@@ -19,7 +19,8 @@ import pytest
 from dtrain.ground.errors import EnvironmentProblem, RunConflictError
 from dtrain.ground.files import replace_file
 from dtrain.runs.catalogue import create_run, find_run
-from dtrain.runs.folder import Kind, RunFolder, list_runs
+from dtrain.runs.folder import RunFolder, list_runs
+from dtrain.runs.status import Kind
 from tests.studies.made_runs import measured
 
 EPOCH = measured(1, loss=0.1 + 0.2)
@@ -271,7 +272,7 @@ def at(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: tzinfo | None = None) -> Clock:
             return cls.fromisoformat(moment).astimezone(tz)
 
-    monkeypatch.setattr("dtrain.runs.folder.datetime", Clock)
+    monkeypatch.setattr("dtrain.runs.status.datetime", Clock)
 
 
 def test_row_75_a_clock_that_was_set_back_makes_no_run_older_than_those_before(

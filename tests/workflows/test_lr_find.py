@@ -19,13 +19,13 @@ from dtrain.rates.search_range import RateRange
 from dtrain.rates.suggestion import Suggestion
 from dtrain.runs.catalogue import create_run, find_run
 from dtrain.runs.folder import list_runs
-from dtrain.trials.brief import range_test, validation_accuracy
+from dtrain.studies.rate_search import constant, range_test, validation_accuracy
 from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
 from dtrain.trials.training import train
 from dtrain.trials.trial import Trial
 from dtrain.trials.workshop import Workshop
-from dtrain.workflows.lr_find import RateReport, constant, lr_find
+from dtrain.workflows.lr_find import RateReport, lr_find
 from tests.workflows.test_run import Listener
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
@@ -108,7 +108,7 @@ def test_a_suggestion_at_which_training_diverges_is_taken_back_and_not_written(
         return Figure()
 
     drawn: list[bool] = []
-    monkeypatch.setattr("dtrain.workflows.lr_find.validation_accuracy", diverge)
+    monkeypatch.setattr("dtrain.studies.rate_search.validation_accuracy", diverge)
     monkeypatch.setattr("dtrain.plots.rates.rates_figure", draw)
     written = tmp_path / "better.yaml"
     report = lr_find(small(), SEARCH, RunOptions(tmp_path / "runs"), Listener(), write=written, verify=True)
