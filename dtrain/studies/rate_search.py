@@ -15,9 +15,8 @@ from dtrain.rates.rules import FloatArray, pool_size
 from dtrain.rates.search_range import RateRange
 from dtrain.rates.suggestion import Curve, Suggestion, read_curve, suggest
 from dtrain.rates.verification import SEEDS
-from dtrain.trials.prepare import own_trial
 from dtrain.trials.training import train_stages
-from dtrain.trials.trial import Trial
+from dtrain.trials.trial import Trial, own_trial
 from dtrain.trials.workshop import Workshop
 
 if TYPE_CHECKING:

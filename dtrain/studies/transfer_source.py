@@ -25,8 +25,8 @@ from dtrain.reuse.files import read_model_file
 from dtrain.runs.folder import STUDY, RunFolder
 from dtrain.runs.results import SHOWN_DIGITS
 from dtrain.studies.transfer_scaling import check_scaling, scaling_for
-from dtrain.trials.prepare import check_fit
 from dtrain.trials.request import check_seeds
+from dtrain.trials.trial import check_fit
 from dtrain.trials.workshop import Workshop
 
 if TYPE_CHECKING:

@@ -30,9 +30,8 @@ from dtrain.runs.ownership import true_status
 from dtrain.runs.status import RATES
 from dtrain.studies.rate_search import accuracies_at, rates_of, search_rates
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.prepare import prepare_trial
 from dtrain.trials.request import RunOptions, check_seeds
-from dtrain.trials.trial import Trial
+from dtrain.trials.trial import Trial, prepare_trial
 from dtrain.trials.workshop import Workshop
 
 PICTURE = "lr_find.png"

@@ -19,9 +19,9 @@ from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_resu
 from dtrain.runs.status import TRAINED
 from dtrain.studies.transfer_report import TransferReport, read_report
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.prepare import prepare_trial
 from dtrain.trials.request import RunOptions
 from dtrain.trials.resuming import agreed_experiment, go_on, last_sound, refuse_changed, start_from
+from dtrain.trials.trial import prepare_trial
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import can_be_resumed, train_seeds
 from dtrain.workflows.transfer import go_on_with_transfer

@@ -15,10 +15,10 @@ from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import owned
 from dtrain.runs.results import RunResult, SeedsResult, summarise_seeds, without_folders
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions, check_seeds
 from dtrain.trials.resuming import train_cell
-from dtrain.trials.trial import Trial
+from dtrain.trials.training import train
+from dtrain.trials.trial import Trial, own_trial, prepare_trial
 from dtrain.trials.workshop import Workshop
 
 
@@ -37,8 +37,9 @@ def run(experiment: Experiment, options: RunOptions, observer: RunObserver) -> R
     workshop = Workshop(options, observer)
     trial = prepare_trial(experiment, workshop)
     folder = create_run(options.runs_dir, name=options.name, stem=options.stem)
-    with can_be_resumed(folder, options):
-        return train_cell(trial, workshop, folder)
+    folder.write_config(dump_experiment(trial.experiment))
+    with can_be_resumed(folder, options), owned(folder):
+        return train(trial, workshop, folder)
 
 
 def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer: RunObserver) -> SeedsResult:

@@ -26,9 +26,8 @@ from dtrain.rates.search_range import RateRange
 from dtrain.runs.catalogue import create_run
 from dtrain.studies.rate_search import constant, range_test, search_rates, validation_accuracy
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
-from dtrain.trials.trial import Trial
+from dtrain.trials.trial import Trial, own_trial, prepare_trial
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.lr_find import search_into
 

@@ -14,9 +14,9 @@ from dtrain.experiment.spec import Experiment
 from dtrain.runs.folder import make_folder
 from dtrain.trials.compiled import RUNTIME_INPUTS, fingerprint
 from dtrain.trials.network import OwnNetwork
-from dtrain.trials.prepare import prepare_trial
 from dtrain.trials.request import RunOptions
 from dtrain.trials.training import train
+from dtrain.trials.trial import prepare_trial
 from dtrain.trials.workshop import KEPT, Workshop
 from tests.workflows.test_resume import EQUAL
 from tests.workflows.test_run import Listener

@@ -20,10 +20,9 @@ from dtrain.rates.suggestion import Suggestion
 from dtrain.runs.catalogue import create_run, find_run
 from dtrain.runs.folder import list_runs
 from dtrain.studies.rate_search import constant, range_test, validation_accuracy
-from dtrain.trials.prepare import own_trial, prepare_trial
 from dtrain.trials.request import RunOptions
 from dtrain.trials.training import train
-from dtrain.trials.trial import Trial
+from dtrain.trials.trial import Trial, own_trial, prepare_trial
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.lr_find import RateReport, lr_find
 from tests.workflows.test_run import Listener

@@ -18,10 +18,9 @@ from dtrain.runs.catalogue import create_run
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import RunResult, SeedsResult
 from dtrain.trials.observer import RunObserver
-from dtrain.trials.prepare import own_trial
 from dtrain.trials.request import RunOptions
 from dtrain.trials.training import train
-from dtrain.trials.trial import Trial
+from dtrain.trials.trial import Trial, own_trial
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import can_be_resumed, run, run_seeds
 
