@@ -161,6 +161,13 @@ def planned_seeds(folder: RunFolder) -> int | None:
     return planned if isinstance(planned, int) else None
 
 
+def ended_under(folder: RunFolder) -> dict[str, object]:
+    """Returns the versions and the data that a completed run says it was trained with."""
+    summary = folder.read_summary()
+    versions, digest = summary.get("versions"), summary.get("dataset_digest")
+    return {**(versions if isinstance(versions, dict) else {}), **({"data": digest} if digest else {})}
+
+
 def read_result(folder: RunFolder) -> RunResult:
     """Returns how a completed run ended.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -11,10 +12,10 @@ from dtrain.experiment.config.loading import dump_experiment, parse_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DivergedError, ResumeError
 from dtrain.ground.files import remove_leftovers
-from dtrain.runs.checkpoints import KEPT, Checkpoint, load_latest, save
+from dtrain.runs.checkpoints import KEPT, Checkpoint, Circumstances, load_latest, save
 from dtrain.runs.folder import CONFIG, RunFolder
 from dtrain.runs.ownership import current_status, locked, true_status
-from dtrain.runs.results import RunResult, read_result
+from dtrain.runs.results import RunResult, ended_under, read_result
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.recording import epoch_lines
 from dtrain.trials.training import train
@@ -40,6 +41,7 @@ def train_cell(trial: Trial, workshop: Workshop, folder: RunFolder, *, allow_dri
         if status.state == "diverged":
             raise DivergedError(status.reason)
         if status.state == "completed":
+            _drifts(ended_under(folder), trial.circumstances(workshop), folder, allowed=allow_drift)
             return read_result(folder)
         if not folder.has_config():
             folder.write_config(dump_experiment(trial.experiment))
@@ -121,14 +123,7 @@ def start_from(
         ResumeError: They are others.
     """
     earlier, after = found.circumstances, trial.circumstances(workshop)
-    drifts = [
-        f"{name} is {after.surroundings.get(name, 'unknown')}, was {value}"
-        for name, value in earlier.surroundings.items()
-        if after.surroundings.get(name) != value
-    ]
-    if drifts and not allow_drift:
-        hint = "--allow-drift goes on all the same; the result is then not that of a run that never stopped"
-        raise ResumeError(f"cannot be gone on with exactly: {'; '.join(drifts)}", where=str(folder.path), hint=hint)
+    drifts = _drifts(earlier.surroundings, after, folder, allowed=allow_drift)
     schedule, training = trial.experiment.schedule, trial.experiment.training
     if before and schedule.best_at_end and training.schedule_epochs is None:
         planned, was = training.epochs, before.training.scheduled_epochs
@@ -142,6 +137,18 @@ def start_from(
         seconds=earlier.seconds,
     )
     return replace(found, circumstances=circumstances)
+
+
+def _drifts(before: Mapping[str, object], now: Circumstances, folder: RunFolder, *, allowed: bool) -> list[str]:
+    """Returns what else is now than before, in words, or refuses it."""
+    after = now.surroundings
+    drifts = [
+        f"{name} is {after.get(name, 'unknown')}, was {was}" for name, was in before.items() if after.get(name) != was
+    ]
+    if drifts and not allowed:
+        hint = "--allow-drift goes on all the same; the result is then not that of a run that never stopped"
+        raise ResumeError(f"cannot be gone on with exactly: {'; '.join(drifts)}", where=str(folder.path), hint=hint)
+    return drifts
 
 
 def agreed_experiment(folder: RunFolder, found: Checkpoint | None) -> Experiment:

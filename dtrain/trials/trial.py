@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ class Trial:
     reuse: Reuse | None = None
     models: RunFolder | None = None
 
-    @property
+    @cached_property
     def data(self) -> Data:
         """The images, the training part being those that are trained on."""
         if self.chosen is None:

@@ -59,7 +59,7 @@ class Workshop:
         Raises:
             DtrainError: They are missing or damaged.
         """
-        return _kept(self._images, name, partial(self._read, name, why))
+        return _kept(self._images, name, partial(self._read, name, why), most=1)
 
     def data(self, dataset: Dataset) -> Data:
         """Returns the images that a section asks for, split and scaled.
@@ -127,10 +127,10 @@ class Workshop:
         return Compiled(experiment, network, data)
 
 
-def _kept(shelf: dict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
+def _kept(shelf: dict[Key, Value], key: Key, make: Callable[[], Value], most: int = KEPT) -> Value:
     """Returns what is on a shelf or is made for it; what has not been asked for the longest goes."""
     found = shelf.pop(key) if key in shelf else make()
     shelf[key] = found
-    for oldest in list(shelf)[:-KEPT]:
+    for oldest in list(shelf)[:-most]:
         del shelf[oldest]
     return found

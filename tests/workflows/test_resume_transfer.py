@@ -183,10 +183,16 @@ def test_row_89_an_edited_task_is_refused_with_what_changed(cut: Path) -> None:
     assert "transfer.frozen_epochs is 9, was 1" in refused(ResumeError, cut)
 
 
-def test_row_92_other_versions_are_refused(cut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("begun", [True, False])
+def test_row_92_other_versions_are_refused_also_where_all_that_began_has_ended(
+    begun: bool, cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not begun:
+        shutil.rmtree(cut / "scratch" / "seed-42")
     monkeypatch.setattr("dtrain.__version__", "0.0")
-    with pytest.raises(ResumeError, match=r"cannot be gone on with exactly: dtrain is 0\.0"):
+    with pytest.raises(ResumeError, match=r"cannot be gone on with exactly: dtrain is 0\.0") as caught:
         go_on(cut)
+    assert "transfer/seed-42" in caught.value.problems[0].where
     assert len(go_on(cut, allow_drift=True).seeds) == 2
 
 
