@@ -111,6 +111,7 @@ def test_a_repeated_run_is_named_after_the_run_that_its_file_is_from(capsys: pyt
     assert "run folder runs/first-1" in capsys.readouterr().out
 
 
+@pytest.mark.faults
 def test_a_closed_standard_error_does_no_harm() -> None:
     command = shlex.join([*DTRAIN, "run", *SMALL, "--name", "unheard"])
     subprocess.run(["sh", "-c", f"{command} 2>&-"], check=True, capture_output=True)

@@ -100,16 +100,8 @@ def graft(tmp_path: Path) -> Graft:
     return graft_of(save_base(tmp_path / "base.keras"), **EXPERIMENT)
 
 
-def new_workshop() -> Workshop:
-    return Workshop(RunOptions(), Listener())
-
-
-SHARED = new_workshop()
-
-
-def arms_of(graft: Graft, pool: Data, workshop: Workshop = SHARED) -> Arms:
-    """Arms whose epochs are compiled once for all tests, or in another workshop."""
-    return Arms(graft, pool, workshop)
+def arms_of(graft: Graft, pool: Data) -> Arms:
+    return Arms(graft, pool, Workshop(RunOptions(), Listener()))
 
 
 def test_seeds_choose_other_images_and_the_same_ones_again() -> None:
@@ -196,7 +188,7 @@ def test_unfrozen_statistics_do_move(graft: Graft, pool: Data) -> None:
 
 
 def test_arms_and_seeds_leave_nothing_behind(graft: Graft, pool: Data) -> None:
-    used, fresh = arms_of(graft, pool), arms_of(graft, pool, new_workshop())
+    used, fresh = arms_of(graft, pool), arms_of(graft, pool)
     for arm in ARMS:
         used.train(arm, 4)
     (again, measured), (first, expected) = used.train("transfer", 5), fresh.train("transfer", 5)
@@ -212,7 +204,7 @@ def test_three_arms_share_two_engines(graft: Graft, pool: Data, monkeypatch: pyt
         return built[-1]
 
     monkeypatch.setattr("dtrain.engine.epoch.Engine", counted)
-    arms = arms_of(graft, pool, new_workshop())
+    arms = arms_of(graft, pool)
     for arm in ARMS:
         arms.train(arm, 5)
     assert len(built) == 2
