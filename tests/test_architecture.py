@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from statistics import median
 
 import pytest
 
-import dtrain
+from tests import house
+from tests.house import MODULES, ROOT, dotted, imported, room
 
-ROOT = Path(dtrain.__file__).parent
 FROM_DOOR_TO_CELLAR = [
     "__main__",
     "monte_carlo_layers",
@@ -33,26 +34,26 @@ FROM_DOOR_TO_CELLAR = [
     "ground",
 ]
 ONLY_HERE = {"rich": {"display"}, "matplotlib": {"plots"}, "typer": {"cli"}, "yaml": {"experiment"}}
-MODULES = sorted(ROOT.rglob("*.py"))
 
 
-def room(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
-
-
-def imported(path: Path) -> set[str]:
-    """Every module that a file imports, in functions and for type checkers too."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            found.update((node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)))
-    return found
-
-
-def test_every_room_is_on_the_list() -> None:
+def test_every_room_is_on_the_list_which_is_short() -> None:
     assert {room(path) for path in MODULES} == set(FROM_DOOR_TO_CELLAR)
+    assert len(FROM_DOOR_TO_CELLAR) <= 22
+
+
+def test_the_gradient_step_is_within_four_files_of_a_command() -> None:
+    assert len(house.way_to_the_gradient()) <= 5
+
+
+def test_files_and_functions_fit_in_the_head() -> None:
+    sizes = {dotted(path): house.lines(path) for path in MODULES if house.lines(path) > 1}
+    assert max(sizes.values()) <= 300, max(sizes, key=lambda name: sizes[name])
+    assert median(sizes.values()) <= 120
+    assert [one for one in house.measured_functions() if one[1] > 30 or one[2] > 7] == []
+
+
+def test_every_module_has_a_test() -> None:
+    assert house.untested() == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -65,12 +66,7 @@ def test_imports_point_down_only(path: Path) -> None:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    named = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in MODULES}
-    below = {name: {one for one in imported(path) if one in named} - {name} for name, path in named.items()}
-    while bottom := [name for name, others in below.items() if not others & below.keys()]:
-        for name in bottom:
-            del below[name]
-    assert not below, "these modules import each other"
+    assert house.circles() == []
 
 
 @pytest.mark.parametrize("library", ONLY_HERE)

@@ -22,9 +22,9 @@ from dtrain.ground.signals import WATCHED
 from dtrain.reuse.allow_list import LAYERS
 from dtrain.workflows.init import init
 from tests.command_line import OPTIONS, check, options_of
+from tests.house import ROOT as PACKAGE
 from tests.pages import PAGES, ROOT, anchors, blocks, commands, links, section
 from tests.test_architecture import FROM_DOOR_TO_CELLAR
-from tests.test_architecture import ROOT as PACKAGE
 
 DOCS = ROOT / "docs"
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -44,6 +44,10 @@ def describe_transfer(report: TransferReport) -> Iterator[RenderableType]:
         if report.diverged:
             yield Text("Accuracies and differences are over the seeds that did not diverge.")
     yield Text()
+    yield from _ending(report)
+
+
+def _ending(report: TransferReport) -> Iterator[RenderableType]:
     models = ", ".join(f"model.{one}" for one in report.saved)
     of_seed = f"; {models} of seed {report.saved_seed}" if models else ""
     yield f"metrics, picture and report {report.folder}{of_seed}"

@@ -178,13 +178,25 @@ def _longer(now: Experiment, request: ResumeRequest, *, completed: bool) -> Expe
         if request.schedule:
             raise UsageError("got no --epochs; expected how long to train", where="--schedule")
         return now
-    training, kind = now.training, now.schedule.kind
+    training = now.training
     if request.epochs == training.epochs and not completed:
         # asked for again, after an interruption
         return now
     if request.epochs <= training.epochs:
         message = f"got {request.epochs}; expected more than the {training.epochs} epochs of the run"
         raise UsageError(message, where="--epochs")
+    scheduled = _scheduled_epochs(now, request)
+    changes = [f"training.epochs={request.epochs}", f"training.schedule_epochs={scheduled or 'null'}"]
+    stopping = training.early_stopping
+    if now.schedule.best_at_end and stopping and stopping.patience == training.epochs:
+        # nobody asks for a patience of the whole training: it was filled in, and is again
+        changes.append(f"training.early_stopping.patience={request.epochs}")
+    return parse_experiment(dump_experiment(now), "--epochs", changes)
+
+
+def _scheduled_epochs(now: Experiment, request: ResumeRequest) -> int | None:
+    """Returns over how many epochs the schedule of a longer training is planned; None for all."""
+    training, kind = now.training, now.schedule.kind
     scheduled = training.schedule_epochs
     if now.schedule.best_at_end:
         if request.schedule is None and scheduled is None:
@@ -199,12 +211,7 @@ def _longer(now: Experiment, request: ResumeRequest, *, completed: bool) -> Expe
     elif request.schedule:
         message = f"got {request.schedule!r}; {kind} does not depend on how long the training is"
         raise UsageError(message, where="--schedule", hint="leave --schedule out")
-    changes = [f"training.epochs={request.epochs}", f"training.schedule_epochs={scheduled or 'null'}"]
-    stopping = training.early_stopping
-    if now.schedule.best_at_end and stopping and stopping.patience == training.epochs:
-        # nobody asks for a patience of the whole training: it was filled in, and is again
-        changes.append(f"training.early_stopping.patience={request.epochs}")
-    return parse_experiment(dump_experiment(now), "--epochs", changes)
+    return scheduled
 
 
 def _refuse_futile(start: Checkpoint, target: Experiment, folder: RunFolder) -> None:
