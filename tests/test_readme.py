@@ -32,8 +32,8 @@ def test_every_command_is_in_the_table_of_commands() -> None:
         (r"as large as the spread of the differences over seeds takes (\d+) seeds", 1),
         (r"twice as large (\d+)", 2),
         (r"half as large (\d+)", 0.5),
-        (r"(\d+) seeds for one point", 1 / 0.66),
-        (r"(\d+) for half a point", 0.5 / 0.66),
+        (r"(\d+) seeds for one point", 1 / 0.82),
+        (r"(\d+) for half a point", 0.5 / 0.82),
     ],
 )
 def test_the_seeds_that_it_counts_are_those_that_a_verdict_would_ask_for(words: str, spreads: float) -> None:
