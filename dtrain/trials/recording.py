@@ -106,7 +106,9 @@ class Recorder:
         Raises:
             Stopped: A signal has asked for it.
         """
-        if last or self._request.number is not None or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+        # a signal that arrives from here on waits for the next border, which leaves a checkpoint of its own
+        stops = self._request.number is not None
+        if last or stops or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             self._save(take_state)
         if self._ended:
             metrics, seconds = self._ended
@@ -114,7 +116,8 @@ class Recorder:
             self._folder.append_timing({"epoch": metrics["epoch"]} | durations)
             self._ended, self._checkpoint_seconds = None, 0.0
             self._observer.on_epoch(metrics, seconds)
-        self._request.obey()
+        if stops:
+            self._request.obey()
 
     def _keep_history(self) -> None:
         if self._trainer is None:

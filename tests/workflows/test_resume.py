@@ -45,6 +45,17 @@ class Interrupter(Listener):
             signal.raise_signal(self.number)
 
 
+class LateInterrupter(Interrupter):
+    """Sends it when the border of an epoch has been passed but for its last line."""
+
+    def on_progress(self, step: int, total_steps: int) -> None:
+        """Waits for the epoch."""
+
+    def on_epoch(self, metrics: Any, seconds: float | None) -> None:
+        """Sends the signal."""
+        signal.raise_signal(self.number)
+
+
 @pytest.fixture(autouse=True)
 def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten steps an epoch in three chunks, and a checkpoint after each."""
@@ -153,6 +164,18 @@ def test_rows_63_65_88_a_signal_stops_at_a_border_and_going_on_gives_the_same_by
     assert RunFolder(result.folder).read_status()["state"] == "completed"
     assert list(RunFolder(result.folder).read_durations()) == [1, 2]
     assert (result.test, result.departures) == (whole.test, ())
+
+
+def test_rows_63_65_a_signal_after_a_border_waits_for_the_next_and_its_checkpoint(
+    whole: RunResult, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dtrain.trials.recording.CHECKPOINT_SECONDS", np.inf)
+    with pytest.raises(Stopped):
+        run(small(), RunOptions(tmp_path, "cut"), LateInterrupter(10))
+    report = show(tmp_path, "cut")
+    assert isinstance(report, RunReport)
+    assert report.saved_step == 14, "one chunk behind the first epoch"
+    assert_equal_runs(go_on(tmp_path / "cut").folder, whole.folder)
 
 
 def test_row_96_a_run_that_was_moved_goes_on(cut: Path, whole: RunResult) -> None:
