@@ -16,6 +16,8 @@ OTHER_BEGINNING = 0.4
 """Of the wider range: how far apart the lowest values may be."""
 OTHER_BRIGHTNESS = 3.0
 """Deviations of an image's mean: how far apart the means of two parts may be."""
+OPPOSITE = 0.8
+"""How strongly against each other the mean images of two parts may go, as a correlation."""
 FEWEST = 20
 """Images that tell what a part, or a class of it, is like."""
 MUCH_NEARER = 0.5
@@ -61,7 +63,14 @@ def _other_brightness(train: Array, other: Array) -> tuple[float, float] | None:
     axes = tuple(range(1, train.ndim))
     means = [images.mean(axis=axes, dtype=np.float64) for images in (train, other)]
     apart = abs(means[0].mean() - means[1].mean())
-    return (means[0].mean(), means[1].mean()) if apart > OTHER_BRIGHTNESS * max(one.std() for one in means) else None
+    other_light = apart > OTHER_BRIGHTNESS * max(one.std() for one in means)
+    return (means[0].mean(), means[1].mean()) if other_light or _opposite(train, other) else None
+
+
+def _opposite(train: Array, other: Array) -> bool:
+    first, second = (images.mean(axis=0, dtype=np.float64).ravel() for images in (train, other))
+    first, second = first - first.mean(), second - second.mean()
+    return bool(first @ second < -OPPOSITE * np.linalg.norm(first) * np.linalg.norm(second))
 
 
 def _renumbered(train: Part, other: Part) -> tuple[int, int] | None:

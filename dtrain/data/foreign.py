@@ -46,7 +46,8 @@ def check_kind(path: Path) -> None:
         raise DataError(f"got a name of {len(path.name):,} letters; {EXPECTED}", where=clipped(str(path)))
     if not os.path.exists(path):
         base = "" if path.is_absolute() else f" in {Path.cwd()}, from where relative paths count"
-        raise DataError(f"no such file{base}; {EXPECTED}", where=str(path))
+        cut_off = "" if suffix else "where the name goes on with a # or a colon, put all of it in quotes"
+        raise DataError(f"no such file{base}; {EXPECTED}", where=str(path), hint=cut_off)
     kind = "a picture" if suffix in PICTURES else KINDS.get(suffix)
     if kind:
         raise DataError(f"got {kind}; {EXPECTED}", where=str(path), hint=f"read it with Python, then {SAVE}")

@@ -56,9 +56,11 @@ def test_parts_that_were_not_treated_alike(name: str) -> None:
         assert said in warning
 
 
-def test_inverted_images() -> None:
-    train, (test, labels) = parts("mnist_sample")
-    (warning,) = check_parts(train, {"test": (255 - test, labels)})
+@pytest.mark.parametrize("images", [200, 2000])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_inverted_images(name: str, images: int) -> None:
+    (train, labels), (test, test_labels) = parts(name)
+    (warning,) = check_parts((train[:images], labels[:images]), {"test": (255 - test[:images], test_labels[:images])})
     assert "inverted?" in warning
 
 

@@ -168,7 +168,8 @@ def _dataset_problems(document: Document) -> list[Problem]:
         return []
     names = ", ".join(map(repr, NAMED_DATASETS))
     message = f"got {shown(name)}; expected one of {names}, or a path{guess(name, NAMED_DATASETS, 'dataset=')}"
-    return [Problem(message, written.where, "a folder of four IDX files or a .npz file is given by its path")]
+    hint = "a folder of four IDX files or a .npz file is given by its path, in quotes where it holds a # or a colon"
+    return [Problem(message, written.where, hint)]
 
 
 def _kind_first(value: object) -> object:

@@ -135,7 +135,9 @@ def _cause(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> _Cause:
         return first, 0, message, "take the spaces in front of it away"
     if lines[before].strip() == "...":
         return before, 0, "got three dots, which end a document; expected more keys", "take the line away"
-    fix = next(cure for pattern, cure in _CURES if re.search(pattern, problem))
+    # a value on the command line has no other lines
+    sought = problem if len(lines) > 1 else problem.replace("document start", "")
+    fix = next(cure for pattern, cure in _CURES if re.search(pattern, sought))
     # The end of the text says little; what is still open there says more.
     message = f"got invalid YAML: {problem}".replace("'<stream end>'", "the end of the document")
     if opened and re.search("<stream end>|end of stream|expected ':'", problem):

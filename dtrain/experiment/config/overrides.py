@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +19,7 @@ from dtrain.ground.printable import KeyPath, clipped, dotted, printable, undotte
 
 # Two ways to say one thing: giving one of them takes the other back.
 _REPLACED = {"depth": ("hidden",), "width": ("hidden",), "hidden": ("depth", "width")}
+_DATASET = (("dataset",), ("dataset", "name"))
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,25 @@ def parse_override(text: str) -> Override:
     """
     key, equals, value = text.partition("=")
     path = undotted(key.strip())
+    label = f"override {printable(clipped(text))}"
+    if path in _DATASET and _names_images(value.strip()):
+        return Override(label, path, Document(value.strip(), {(): Place(label, label)}))
     empty = not value.strip() or value.lstrip().startswith("#")
     if not equals or empty or "" in path or len(path) > MAXIMUM_LEVELS:
         message = f"got {clipped(text)!r}; expected KEY=VALUE"
         raise UsageError(message, where="override", hint="such as optimizer.learning_rate=0.1")
-    label = f"override {printable(clipped(text))}"
     try:
         return Override(label, path, read_yaml(value, label))
     except ConfigError as error:
         problems = [Problem(one.message, label, one.hint) for one in error.problems]
         raise ConfigError(problems) from None
+
+
+def _names_images(value: str) -> bool:
+    """Whether a value is the path of images as it stands, be there in it what means something else in YAML."""
+    if not value.isprintable() or value.startswith(("'", '"')):
+        return False
+    return os.path.exists(os.path.expanduser(value)) or (value.endswith(".npz") and not value.startswith("{"))
 
 
 def as_overrides(values: Mapping[str, object]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dtrain.experiment.config.loading import parse_experiment
@@ -100,6 +102,28 @@ def test_depth_and_width_replace_a_list(text: str) -> None:
 )
 def test_the_later_override_wins(overrides: list[str], optimizer: object) -> None:
     assert changed("{}", *overrides) == {"optimizer": optimizer}
+
+
+@pytest.mark.parametrize(
+    "path", ["hash #1.npz", "#1.npz", "[brackets].npz", "colon: x.npz", "*.npz", "- dash.npz", '~/it\'s "a".npz']
+)
+@pytest.mark.parametrize("key", ["dataset", "dataset.name"])
+def test_a_path_of_images_is_taken_as_it_is(key: str, path: str) -> None:
+    assert parse_experiment("{}", "exp.yaml", [f"{key}={path}"]).dataset.name == path
+
+
+def test_so_is_that_of_a_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my: images #2").mkdir()
+    assert changed("{}", "dataset=my: images #2") == {"dataset": "my: images #2"}
+    assert changed("{}", "dataset=my: images #3") == {"dataset": {"my": "images"}}
+
+
+def test_quotes_and_mappings_of_images_are_yaml() -> None:
+    assert changed("{}", "dataset='hash #1.npz'") == {"dataset": "hash #1.npz"}
+    assert changed("{}", "dataset={name: a.npz, validation: 3}") == {"dataset": {"name": "a.npz", "validation": 3}}
+    (problem,) = problems("{}", "dataset={name: a.npz")
+    assert "expected ',' or '}'" in problem
 
 
 def test_the_document_itself_is_not_changed() -> None:
