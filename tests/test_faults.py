@@ -192,6 +192,12 @@ def saved_step(runs_dir: Path, reference: Reference) -> int | None:
     return report.saved_step
 
 
+def checkpoints_made(folder: Path) -> int:
+    """Counts those of all trainings, also the ones that later ones have replaced."""
+    numbers = ([int(one.name) for one in path.iterdir() if one.name.isdigit()] for path in folder.rglob("checkpoints"))
+    return sum(max(one, default=0) for one in numbers)
+
+
 def wait_until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not happened() and process.poll() is None:
         time.sleep(0.001)
@@ -217,7 +223,7 @@ def test_row_66_killed_at_a_named_point(name: str, point: str, references: Refer
 
 
 @pytest.mark.parametrize("name", [*EXPERIMENTS, TRANSFER])
-@pytest.mark.parametrize("chance", range(5))
+@pytest.mark.parametrize("chance", range(3))
 def test_row_66_killed_at_any_moment(name: str, chance: int, references: References, tmp_path: Path) -> None:
     reference, generator = references(name), random.Random(f"{name} {chance}")
     first, cut = reference.first, tmp_path / "cut"
@@ -244,8 +250,7 @@ def test_row_66_killed_again_and_again_while_going_on(
         with child(reference, tmp_path, POINTS[point]) as process:
             said = process.communicate()
         assert process.returncode == -signal.SIGKILL, said
-        saved = (tmp_path / "cut").rglob("state.json")
-        reached.append(sum(1 for _ in saved) if name == TRANSFER else saved_step(tmp_path, reference) or 0)
+        reached.append(checkpoints_made(tmp_path / "cut"))
     assert reached == sorted(set(reached)), "each time it came further"
     go_on_like(reference, tmp_path)
 
