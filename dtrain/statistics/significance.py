@@ -142,6 +142,20 @@ def fisher(failures: tuple[int, int], sizes: tuple[int, int]) -> float:
     return sum(one for one in ways if one <= ways[failures[0]]) / sum(ways)
 
 
+def deviations_apart(successes: tuple[int, int], sizes: tuple[int, int]) -> float:
+    """Returns how many deviations two shares are apart: the root of Wilks's likelihood ratio (1938) of one share.
+
+    Unlike the difference over its standard error it promises no more than chance allows with few trials too.
+
+    Args:
+        successes: How many of each group succeeded.
+        sizes: How many each group has.
+    """
+    common = sum(successes) / sum(sizes)
+    ratio = sum(size * _divergence(one / size, common) for one, size in zip(successes, sizes, strict=True))
+    return math.sqrt(2 * max(0.0, ratio))
+
+
 def holm(probabilities: Sequence[float]) -> tuple[float, ...]:
     """Returns the probabilities as if each were the only one looked at: Holm's correction (1979), in the given order.
 
@@ -153,6 +167,10 @@ def holm(probabilities: Sequence[float]) -> tuple[float, ...]:
         largest = max(largest, min(1.0, (len(probabilities) - rank) * probabilities[place]))
         adjusted[place] = largest
     return tuple(adjusted)
+
+
+def _divergence(share: float, other: float) -> float:
+    return sum(one * math.log(one / two) for one, two in ((share, other), (1 - share, 1 - other)) if one)
 
 
 def _deviation(values: Values) -> float:

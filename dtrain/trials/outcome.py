@@ -13,6 +13,7 @@ from dtrain.ground.files import replace_file
 from dtrain.reuse.recorded import WEIGHTS, weights_digest
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import REUSE, RunResult, split_result
+from dtrain.trials.diagnosis import parts_apart
 from dtrain.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -46,11 +47,15 @@ class Outcome:
         return self.trial.models if self.trial.reuse else self.folder
 
     @property
-    def failure(self) -> str:
-        """What the training came to nothing by; empty where it did not, or is a control, which may well do so."""
+    def warning(self) -> str:
+        """What to know before believing the results: parts that do not belong together, else what went wrong.
+
+        It is empty where nothing did, or where a control came to nothing, which may well do so.
+        """
         from dtrain.engine.evaluation import failure_of
 
-        return "" if self.trial.reuse else failure_of(self.evaluations["train"], self.evaluations["validation"])
+        train, validation, test = (self.evaluations[name] for name in ("train", "validation", "test"))
+        return parts_apart(validation, test) or ("" if self.trial.reuse else failure_of(train, validation))
 
     def save(self) -> str:
         """Writes predictions and model, of stock Keras layers, none of them frozen; returns the digest of its weights.

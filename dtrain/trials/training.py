@@ -50,8 +50,8 @@ def train(trial: Trial, workshop: Workshop, folder: RunFolder, start: Checkpoint
             outcome = Outcome(trial, folder, compiled.model, history, compiled.evaluate(trial.data))
         with phases.of("save", "saving" if outcome.models else ""):
             weights = outcome.save()
-    if outcome.failure:
-        workshop.observer.on_warning(outcome.failure)
+    if warning := outcome.warning:
+        workshop.observer.on_warning(warning)
     seconds = workshop.take_seconds() | phases.seconds
     result = replace(outcome.result(seconds), advice=workshop.options.advice, departures=circumstances.departures)
     outcome.summarise(result, device.versions, weights)

@@ -9,6 +9,7 @@ from scipy import stats
 
 from dtrain.statistics.significance import (
     Difference,
+    deviations_apart,
     fisher,
     holm,
     mcnemar,
@@ -86,6 +87,23 @@ def test_mcnemar_equals_the_binomial_test(counts: tuple[int, int]) -> None:
 def test_fishers_test_equals_scipys(failures: tuple[int, int], sizes: tuple[int, int]) -> None:
     table = [[lost, size - lost] for lost, size in zip(failures, sizes, strict=True)]
     assert fisher(failures, sizes) == pytest.approx(stats.fisher_exact(table).pvalue)
+
+
+@pytest.mark.parametrize("successes", [(95, 242), (20, 500), (0, 3), (100, 499)])
+def test_the_likelihood_ratio_of_two_shares_equals_scipys(successes: tuple[int, int]) -> None:
+    table = [[one, size - one] for one, size in zip(successes, (100, 500), strict=True)]
+    ratio = stats.chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
+    assert deviations_apart(successes, (100, 500)) ** 2 == pytest.approx(ratio)
+    assert deviations_apart((100, 500), (100, 500)) == 0
+
+
+def test_chance_does_not_bring_two_shares_five_deviations_apart() -> None:
+    """Of 20,000 pairs of 20 to 10,000 trials each; the difference over its standard error would be, now and then."""
+    random = np.random.default_rng(1)
+    for share in (0.1, 0.5, 0.9, 0.99, 0.999):
+        for size in (20, 100, 1000, 10_000):
+            counts = random.binomial((size, 5 * size), share, (1000, 2)).tolist()
+            assert max(deviations_apart((one, other), (size, 5 * size)) for one, other in counts) < 5
 
 
 def test_holm_corrects_in_order_of_probability() -> None:
