@@ -49,7 +49,7 @@ COMMANDS = (
     *(["show", "a"], ["show", "--json", "a"], ["show"], ["show", "c"]),
     *(["compare", "a", "b", "c"], ["compare", "a", "b", "--plot", "plot.png"], ["evaluate", "a"]),
 )
-CASES = pytest.mark.parametrize("cases", [30, pytest.param(1000, marks=pytest.mark.slow)])
+CASES = pytest.mark.parametrize("cases", [30, pytest.param(300, marks=pytest.mark.slow)])
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,8 @@ def check_answers(runs_dir: Path, command: list[str], capsys: pytest.CaptureFixt
     assert code in (ANSWERED | {4, 5} if command[0] == "evaluate" else ANSWERED), said
     assert "Traceback" not in said
     assert code == 0 or "--json" in command or sum(line.startswith("error: ") for line in said.splitlines()) == 1, said
-    assert [one.path.name for one in list_runs(runs_dir)] in (["a", "b", "c"], ["b", "c"], ["a", "b"])
+    # what is changed may say another moment, or none
+    assert {one.path.name for one in list_runs(runs_dir)} in ({"a", "b", "c"}, {"b", "c"}, {"a", "b"})
     with suppress(DtrainError):
         load_latest(find_run(runs_dir, "a").checkpoints_path)
 

@@ -211,13 +211,13 @@ def test_files_that_cannot_be_made_are_refused_first(
 
 @pytest.mark.slow
 def test_chance_alone_gets_a_verdict_at_most_once_in_twenty(tmp_path: Path) -> None:
-    """500 comparisons of run folders whose accuracies are from one distribution."""
+    """200 comparisons of run folders whose accuracies are from one distribution."""
     random = np.random.default_rng(0)
     for name, written in (("elu", None), ("selu", LIKE_SELU)):
         several(tmp_path, name, ELU[:3], written=written)
     summaries = sorted(tmp_path.rglob("summary.json"))
     verdicts = 0
-    for _ in range(500):
+    for _ in range(200):
         for path in summaries:
             accuracy = float(random.binomial(200, 0.85 + 0.02 * random.normal()) / 200)
             summary = json.loads(path.read_text())
@@ -225,4 +225,4 @@ def test_chance_alone_gets_a_verdict_at_most_once_in_twenty(tmp_path: Path) -> N
             path.write_text(json.dumps(summary))
         (pair,) = compare(tmp_path, ["elu", "selu"]).pairs
         verdicts += pair.verdict != "undecided"
-    assert verdicts <= stats.binom.ppf(0.999, 500, 0.05)
+    assert verdicts <= stats.binom.ppf(0.999, 200, 0.05)

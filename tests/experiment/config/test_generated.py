@@ -20,7 +20,7 @@ CONTENTS = {
     "of any kind": contents(),
     "plausible": plausible_texts().map(str.encode),
 }
-CASES = pytest.mark.parametrize("cases", [70, pytest.param(1000, marks=pytest.mark.slow)])
+CASES = pytest.mark.parametrize("cases", [70, pytest.param(500, marks=pytest.mark.slow)])
 
 
 @pytest.fixture(autouse=True)
