@@ -18,6 +18,7 @@ from dtrain.studies.transfer_source import TASK_B, Request, Source, find_source
 from dtrain.trials.request import RunOptions
 from dtrain.trials.workshop import Workshop
 from dtrain.workflows.run import run
+from dtrain.workflows.transfer import transfer
 from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
 from tests.reuse.grafts import save_base
 from tests.workflows.test_run import Listener
@@ -163,3 +164,25 @@ def test_a_base_that_scales_bytes_itself_gets_bytes(tmp_path: Path) -> None:
             assert "scales bytes in a layer of its own" in source.warnings[0]
         asked = task(tmp_path, path, name, "dataset.scaling=unit")
         assert asked.experiment.dataset.scaling == "unit"
+
+
+@pytest.mark.slow
+def test_a_base_that_scales_bytes_itself_teaches_more_than_one_whose_images_are_scaled_twice(tmp_path: Path) -> None:
+    """Outcome: both arms begin with the layer that scales, and learn from bytes only."""
+    images, path = load_images("fashion_mnist_sample"), tmp_path / "base.keras"
+    others = ~np.isin(images.train_labels, [5, 6])
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(30, "relu")]
+    model = keras.Sequential([keras.Input((28, 28)), *layers, keras.layers.Dense(10, "softmax")])
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+    model.fit(images.train_images[others], images.train_labels[others], epochs=2, verbose=0)
+    model.save(path)
+
+    def accuracies(*more: str) -> dict[str, float | None]:
+        few = ["dataset.name=fashion_mnist_sample", "training.engine=graph", *more]
+        task, options = parse_experiment(TASK_B, "task B", few), RunOptions(tmp_path / "runs")
+        return {arm.name: arm.mean for arm in transfer(task, Request(path, seeds=1), options, Listener()).arms}
+
+    once, twice = accuracies(), accuracies("dataset.scaling=unit")
+    for arm in ("transfer", "scratch"):
+        assert (once[arm] or 0) > (twice[arm] or 1) + 0.3
