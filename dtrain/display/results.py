@@ -156,6 +156,8 @@ def _describe_result(result: RunResult) -> Parts:
     yield Text(f"{trained}, {duration(sum(result.seconds.values()))} in all; {result.parameters:,} parameters")
     for departure in result.departures:
         yield Text(f"not what `dtrain run` on its config.yaml would give: {departure}", "yellow")
+    if result.suggestion and not result.departures:
+        yield _variation(result.folder, result.suggestion.hint, result.suggestion.message)
 
 
 def _describe_seeds(result: SeedsResult) -> Parts:
@@ -184,6 +186,13 @@ def _describe_seeds(result: SeedsResult) -> Parts:
         if result.test_interval
         else "One seed says nothing about the spread over seeds."
     )
+    suggested = {(one.suggestion.hint, one.suggestion.rule) if one.suggestion else None for one in result.runs}
+    for hint, rule in filter(None, suggested if len(suggested) == 1 else ()):
+        yield _variation(result.folder, hint, f"{rule} with every seed", "--seeds", str(len(result.runs)))
+
+
+def _variation(folder: Path, change: str, reason: str, *options: str) -> Sentence:
+    return next_step(shlex.join(["dtrain", "run", str(folder / CONFIG), change, *options]), reason)
 
 
 def _seeds(number: int) -> str:

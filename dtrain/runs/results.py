@@ -82,6 +82,7 @@ class RunResult(Result, brief="folder seed best_epoch validation.accuracy test.a
         advice: What the lesson advises against in the experiment.
         monitor: What decides which epoch is the best; empty in the results of versions that did not write it.
         departures: Why running the experiment again may not give this result; empty where it does.
+        suggestion: What how it ended gives reason to try, its hint as an override; None where the evidence is weak.
     """
 
     folder: Path
@@ -99,6 +100,7 @@ class RunResult(Result, brief="folder seed best_epoch validation.accuracy test.a
     advice: tuple[Advice, ...] = ()
     monitor: Literal["val_loss", "val_accuracy", ""] = ""
     departures: tuple[str, ...] = ()
+    suggestion: Advice | None = None
 
     @property
     def curves(self) -> tuple[dict[str, Any], ...]:

@@ -14,6 +14,7 @@ from dtrain.reuse.recorded import WEIGHTS, weights_digest
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import REUSE, RunResult, split_result
 from dtrain.trials.diagnosis import parts_apart
+from dtrain.trials.dropout_advice import dropout_advice
 from dtrain.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Outcome:
         experiment, history = self.trial.experiment, self.history
         splits = {name: split_result(one) for name, one in self.evaluations.items()}
         trained = np.diff([*history.began, len(history.epochs)])
+        sound = not (self.trial.reuse or self.warning)
         return RunResult(
             folder=self.folder.path,
             seed=experiment.seed,
@@ -99,6 +101,7 @@ class Outcome:
             stopped_early=any(few < stage.epochs for few, stage in zip(trained, self.trial.stages, strict=True)),
             saved=() if self.trial.reuse else experiment.training.save,
             monitor=(experiment.training.early_stopping or EarlyStopping()).monitor,
+            suggestion=dropout_advice(experiment, splits["train"], splits["validation"]) if sound else None,
         )
 
     def summarise(self, result: RunResult, versions: Mapping[str, str], weights: str) -> None:
