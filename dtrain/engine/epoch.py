@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal
 
 import keras
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dtrain.data.prepare import Scaling, Split
+from dtrain.engine.measured_layers import MeasuredNetwork
 from dtrain.engine.measures import EXAMPLES, Step, all_measures
 from dtrain.engine.objectives import Objective
 from dtrain.engine.penalties import weight_penalty
@@ -129,6 +131,29 @@ class Engine:
         for variable, value in zip(self.variables, values, strict=True):
             variable.assign(value)
 
+    @cached_property
+    def network(self) -> MeasuredNetwork:
+        """The layers of the model, to be looked into between two steps."""
+        return MeasuredNetwork(self.model, self._objective)
+
+    def batch(
+        self, places: npt.NDArray[np.int64], noise_seed: int, step: int
+    ) -> tuple[tf.Tensor, tf.Tensor, NoisePlace]:
+        """Returns what a step is taken with: scaled images, labels and where noise is drawn.
+
+        Args:
+            places: Of its examples among the chosen images.
+            noise_seed: As for `train`.
+            step: Its number in the whole training, from 0.
+        """
+        indices = self._chosen[places]
+        place = NoisePlace(*(tf.constant(one, tf.uint32) for one in (noise_seed, step, indices)))
+        return *self._gathered(tf.constant(indices, tf.int32)), place
+
+    def examples_of(self, places: slice) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns scaled images and labels of some of the chosen examples."""
+        return self._gathered(tf.constant(self._chosen[places], tf.int32))
+
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
         """Lets the model have the moving average of its weights inside, where the optimizer keeps one."""
@@ -193,6 +218,9 @@ class Engine:
         columns = zip(self._measured, measured.T, strict=True)
         return {one.name: values / sizes if one.summed else values for one, values in columns} | {EXAMPLES: sizes}
 
+    def _gathered(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._scaler(tf.gather(self._images, indices)), tf.gather(self._labels, indices)
+
     def _take_steps(
         self,
         batches: tf.Tensor,
@@ -215,8 +243,7 @@ class Engine:
     def _take_step(
         self, indices: tf.Tensor, learning_rate: tf.Tensor, momentum: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
-        images = self._scaler(tf.gather(self._images, indices))
-        labels = tf.gather(self._labels, indices)
+        images, labels = self._gathered(indices)
         self.optimizer.learning_rate.assign(learning_rate)
         if isinstance(self.optimizer, ScheduledMomentumSGD):
             self.optimizer.scheduled_momentum.assign(momentum)

@@ -50,12 +50,14 @@ class History:
         steps: Arrays [steps] of each measure that is kept.
         best_epoch: Epoch with the best monitored value of the last stage, from 1.
         began: How many epochs had ended when each stage began.
+        layers: What was measured of each layer, where that was asked for.
     """
 
     epochs: tuple[EpochMetrics, ...]
     steps: dict[str, npt.NDArray[np.float32]]
     best_epoch: int
     began: tuple[int, ...]
+    layers: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,7 @@ class TrainingState:
         epochs: A line for each epoch that has ended.
         steps: Arrays [steps] of what each step measured, in full precision.
         began: How many epochs had ended when each stage began, the present one last.
+        layers: What was measured of each layer, where that was asked for: arrays [measured steps, ...].
     """
 
     variables: list[Array]
@@ -81,6 +84,7 @@ class TrainingState:
     epochs: tuple[EpochMetrics, ...]
     steps: dict[str, Array]
     began: tuple[int, ...] = (0,)
+    layers: dict[str, Array] = field(default_factory=dict)
 
     @property
     def step(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from dtrain.data.prepare import Data
 from dtrain.engine.epoch import Engine
 from dtrain.engine.evaluation import Validator, set_final_statistics
+from dtrain.engine.layer_log import LayerLog
 from dtrain.engine.measures import EXAMPLES, are_finite
 from dtrain.engine.state import EpochMetrics, History, Patience, StepLog, TrainingState
 from dtrain.experiment.spec import Experiment
@@ -116,6 +118,8 @@ class Trainer:
         self._ended: list[EpochMetrics] = list(before._ended) if before else []
         self._log: StepLog = before._log if before else StepLog()
         self.began: tuple[int, ...] = (*(before.began if before else ()), len(self._ended))
+        earlier = before._layers if before else None
+        self._layers: LayerLog | None = LayerLog(engine, self._first_step, earlier) if training.measures else None
         self._plateau = Plateau()
         self._patience = Patience(training.early_stopping, best_epoch=len(self._ended))
         self._pace = Pace()
@@ -131,6 +135,8 @@ class Trainer:
         self._plateau, self._ended, self.began = state.plateau, list(state.epochs), state.began
         self._patience.best, self._patience.best_epoch = state.best, state.best_epoch
         self._patience.best_weights = state.best_weights
+        if self._layers:
+            self._layers.restore(state.layers)
         self._log = StepLog()
         first = len(self._ended) * self.steps_per_epoch
         for part in (slice(None, first), slice(first, None)) if state.steps else ():
@@ -155,6 +161,7 @@ class Trainer:
             epochs=tuple(self._ended),
             steps=self._log.since(),
             began=self.began,
+            layers=self._layers.records() if self._layers else {},
         )
 
     def train(self) -> History:
@@ -177,7 +184,8 @@ class Trainer:
     def history(self) -> History:
         """Returns what has been measured so far."""
         left_out = {EXAMPLES} | {one.name for one in self._engine.measures if not one.kept}
-        return History(tuple(self._ended), self._log.kept(left_out), self._patience.best_epoch, self.began)
+        layers = self._layers.kept() if self._layers else {}
+        return History(tuple(self._ended), self._log.kept(left_out), self._patience.best_epoch, self.began, layers)
 
     @property
     def _has_ended(self) -> bool:
@@ -196,6 +204,8 @@ class Trainer:
             self._train_chunk(order, first, start, self._next_cut(first, start))
             if self._log.step < first + self.steps_per_epoch:
                 self._observer.on_border(self.state, last=False)
+        if self._layers:
+            self._layers.end_epoch()
         validation = self._validate(first + self.steps_per_epoch)
         if isinstance(self._schedule, Performance) and self._schedule.every_steps is None:
             self._measure_plateau(validation["loss"])
@@ -217,7 +227,7 @@ class Trainer:
         if isinstance(self._schedule, Performance) and self._schedule.every_steps:
             every = self._schedule.every_steps
             cut = min(cut, start + every - (first - self._first_step + start) % every)
-        return cut
+        return min(cut, self._layers.next_cut(first, start)) if self._layers else cut
 
     def _train_chunk(self, order: npt.NDArray[np.int64], first: int, start: int, stop: int) -> None:
         # behind the end of the schedule its last rate holds
@@ -225,9 +235,11 @@ class Trainer:
         numbers = np.minimum(numbers, self.plan.total_steps - 1)
         rates = self._schedule.learning_rates(numbers, self.plan) * self._plateau.multiplier
         momenta = self._schedule.momenta(numbers, self.plan)
-        began = time.perf_counter()
-        records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
-        self._pace.measure(stop - start, time.perf_counter() - began)
+        looking = self._layers.measuring(order, self._noise_seed, first, start) if self._layers else nullcontext()
+        with looking:
+            began = time.perf_counter()
+            records = self._engine.train(order, rates, momenta, self._noise_seed, first, start, stop)
+            self._pace.measure(stop - start, time.perf_counter() - began)
         given = {"learning_rate": rates} | ({} if momenta is None else {"momentum": momenta})
         self._log.append(records | {name: values[start:stop] for name, values in given.items()})
         self._refuse_divergence(records, rates[start:stop], first + start)

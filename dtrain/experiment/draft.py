@@ -45,6 +45,10 @@ class Training(Section):
         default=None, description="plan the schedule over these epochs and hold its last rate from then on; null: all"
     )
 
+    measures: Literal["layers"] | None = Field(
+        default=None, description="what else to measure: layers writes layers.npz; null: nothing"
+    )
+
     @model_validator(mode="after")
     def _schedule_ends_in_time(self) -> Self:
         if self.scheduled_epochs > self.epochs:

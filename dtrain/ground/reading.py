@@ -130,7 +130,7 @@ def read_json(path: Path, most: int = LARGEST_TEXT) -> dict[str, Any]:
 
 
 def read_arrays(path: Path, most: int = LARGEST_ARRAYS) -> dict[str, Array]:
-    """Returns the arrays that `dtrain.ground.files.write_arrays` wrote: plain numbers, which take what the file has."""
+    """Returns the arrays that `dtrain.ground.files.write_arrays` wrote: numbers or names, as large as the file."""
     with reading(path), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
@@ -146,6 +146,6 @@ def read_arrays(path: Path, most: int = LARGEST_ARRAYS) -> dict[str, Array]:
 def _array(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> Array:
     with archive.open(one) as member, warnings.catch_warnings(action="ignore"):
         array: Array = np.lib.format.read_array(member, allow_pickle=False)
-        if array.dtype.kind not in "fiub" or member.read(1):
-            raise ValueError(f"got {array.dtype} in {one.file_size:,} bytes; expected plain numbers alone")
+        if array.dtype.kind not in "fiubU" or member.read(1):
+            raise ValueError(f"got {array.dtype} in {one.file_size:,} bytes; expected plain numbers or names alone")
         return array

@@ -28,7 +28,7 @@ KEPT = 2
 """The last, and the one before it; the best weights so far are in each."""
 LARGEST_STATE = 2**31
 """Bytes; a network of the most parameters has four numbers for each, its weights, two of the optimizer and the best."""
-VARIABLE, BEST, STEPS = "variable", "best", "steps"
+VARIABLE, BEST, STEPS, LAYERS = "variable", "best", "steps", "layers"
 """What the names of arrays begin with."""
 
 OPTIMIZER = "optimizer/"
@@ -201,7 +201,12 @@ def _arrays(state: TrainingState) -> dict[str, Array]:
         for kind, group in ((VARIABLE, state.variables), (BEST, state.best_weights))
         for number, values in enumerate(group)
     }
-    return numbered | {f"{STEPS}_{name}": values for name, values in state.steps.items()}
+    named = {
+        f"{kind}_{name}": one
+        for kind, group in ((STEPS, state.steps), (LAYERS, state.layers))
+        for name, one in group.items()
+    }
+    return numbered | named
 
 
 def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -231,7 +236,8 @@ def _checkpoint(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> Checkp
         epochs=_EPOCHS.validate_python(plain["epochs"]),
         # runs of one stage did not say where it began
         began=_NUMBERS.validate_python(plain.get("began", (0,))),
-        steps={name.removeprefix(f"{STEPS}_"): arrays[name] for name in arrays if name.startswith(f"{STEPS}_")},
+        steps=_named(arrays, STEPS),
+        layers=_named(arrays, LAYERS),
     )
     circumstances = _CIRCUMSTANCES.validate_python(plain["circumstances"])
     checkpoint = Checkpoint(state, _NAMES.validate_python(plain["variables"]), circumstances)
@@ -250,6 +256,8 @@ def _check_whole(checkpoint: Checkpoint, step: int) -> None:
         raise ValueError(f"got stages from epochs {shown(state.began)} on; expected 0, ...")
     if state.step != step or any(one.shape != (step,) or one.dtype.kind == "b" for one in state.steps.values()):
         raise ValueError(f"got measures of {state.step} steps; expected {step}")
+    if len({one.shape[:1] for one in state.layers.values()}) > 1 or any(one.ndim > 2 for one in state.layers.values()):
+        raise ValueError("got measures of layers that are not of the same steps")
     for said, array in zip_longest(checkpoint.variables, state.variables):
         if said is None or array is None or not said.endswith(f" {array.shape} {array.dtype}"):
             raise ValueError(f"got an array {array is not None and array.shape}; expected {said}")
@@ -259,6 +267,10 @@ def _check_whole(checkpoint: Checkpoint, step: int) -> None:
         raise ValueError(f"got {len(state.best_weights)} best weights; expected those of {len(weights)} variables")
     if not all(np.isfinite(one).all() for one in (*weights, *state.best_weights)):
         raise ValueError("got weights that are not finite")
+
+
+def _named(arrays: Mapping[str, Array], kind: str) -> dict[str, Array]:
+    return {name.removeprefix(f"{kind}_"): one for name, one in arrays.items() if name.startswith(f"{kind}_")}
 
 
 def _group(arrays: Mapping[str, Array], kind: str) -> list[Array]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CONFIG, STUDY, SUMMARY, CURVES = "config.yaml", "study.yaml", "summary.json", "curves.png"
 CONFUSION, MISTAKES, EVALUATION = "confusion.png", "mistakes.png", "evaluation.json"
 METRICS, TIMING, STEPS, PREDICTIONS = "metrics.jsonl", "timing.jsonl", "steps.npz", "predictions.npz"
+LAYERS = "layers.npz"
 CHECKPOINTS, LOCK = "checkpoints", ".lock"
 
 FIRST_FILES_APPEAR_WITHIN = 0.5
@@ -137,6 +138,14 @@ class RunFolder(Folder):
     def read_steps(self) -> dict[str, Array]:
         """Returns what was measured at each step: an array [steps] for each measure."""
         return read_arrays(self.path / STEPS)
+
+    def write_layers(self, arrays: Mapping[str, Array]) -> None:
+        """Writes what was measured of each layer: arrays [measured steps, layers], and what they are of."""
+        write_arrays(self.path / LAYERS, arrays)
+
+    def read_layers(self) -> dict[str, Array]:
+        """Returns what was measured of each layer: arrays [measured steps, layers], and what they are of."""
+        return read_arrays(self.path / LAYERS)
 
     def write_predictions(self, probabilities: Array, labels: Array) -> None:
         """Writes the model's probabilities [images, classes] and the true labels [images] of the test images."""

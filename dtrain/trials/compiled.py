@@ -23,8 +23,8 @@ RUNTIME_INPUTS: dict[str, Any] = {
     # rate and momentum of every step are arguments too
     "schedule": True,
     "optimizer": {"learning_rate"},
-    # decided between two epochs or after the last
-    "training": {"epochs", "schedule_epochs", "early_stopping", "save"},
+    # decided between two steps or epochs, or after the last
+    "training": {"epochs", "schedule_epochs", "early_stopping", "save", "measures"},
 }
 """What may differ between two experiments that share what is compiled; all else, also what is yet to come, may not."""
 

@@ -124,6 +124,8 @@ class Recorder:
             return
         history = self._trainer.history()
         self._folder.write_steps(history.steps)
+        if history.layers:
+            self._folder.write_layers(history.layers)
         if history.epochs:
             with drawn_if_possible(self._observer):
                 self._draw(history.epochs, history.steps)

@@ -66,10 +66,12 @@ def trainer_of(
     epochs: int = 3,
     early_stopping: object = None,
     schedule_epochs: int | None = None,
+    measures: str | None = None,
     **written: Any,
 ) -> Trainer:
     plain = {"network": [12], "schedule": "constant", "regularizer": []}
     training = {"epochs": epochs, "early_stopping": early_stopping, "schedule_epochs": schedule_epochs}
+    training |= {"measures": measures}
     experiment = Experiment.model_validate(plain | written | {"training": training | {"batch_size": 16}})
     return Trainer(experiment, data, *compiled(experiment, data), watcher)
 

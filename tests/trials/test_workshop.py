@@ -38,6 +38,7 @@ RUNTIME: dict[str, dict[str, Any]] = {
     "training.epochs": {"training": PLAIN["training"] | {"epochs": 3}},
     "training.schedule_epochs": {"schedule": "cosine", "training": PLAIN["training"] | {"schedule_epochs": 1}},
     "training.early_stopping": {"training": PLAIN["training"] | {"early_stopping": {"patience": 1}}},
+    "training.measures": {"training": PLAIN["training"] | {"measures": "layers"}},
     "training.save": {"training": PLAIN["training"] | {"save": ["h5"]}},
 }
 """An experiment that differs from the plain one in each of the runtime inputs."""

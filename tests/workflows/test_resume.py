@@ -111,6 +111,17 @@ def assert_equal_models(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(left, right)
 
 
+def test_what_is_measured_of_layers_goes_on_too(tmp_path: Path) -> None:
+    experiment = small(training={"epochs": 2, "engine": "graph", "save": [], "measures": "layers"})
+    through = run(experiment, RunOptions(tmp_path, "through"), Listener()).folder
+    with pytest.raises(Stopped):
+        run(experiment, RunOptions(tmp_path, "cut"), Interrupter(14))
+    resumed = go_on(tmp_path / "cut").folder
+    assert (resumed / "layers.npz").read_bytes() == (through / "layers.npz").read_bytes()
+    found = RunFolder(resumed).read_layers()
+    assert found["step"].tolist() == [*range(1, 11), 20] and found["layers"].tolist() == ["dense_1", "output"]
+
+
 class Stopwatch(Listener):
     """Keeps how long each epoch is said to have taken."""
 
