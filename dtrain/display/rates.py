@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def describe_rates(report: RateReport) -> Iterator[RenderableType]:
     """Yields what each rule says, the trials, and the suggestion with the line to paste or why there is none."""
-    yield f"picture {report.folder / 'lr_find.png'}"
+    if (picture := report.folder / "lr_find.png").exists():
+        yield f"picture {picture}"
     if report.rates:
         yield _rule_table(report)
     seeds = f"{report.diverged} of {report.range.seeds} seeds diverged"

@@ -1,1 +1,5 @@
 """Results to pictures; the only room that imports matplotlib."""
+
+from dtrain.plots.backend import import_matplotlib
+
+import_matplotlib()

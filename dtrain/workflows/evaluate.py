@@ -15,7 +15,7 @@ from dtrain.ground.result import Result
 from dtrain.runs.folder import CONFUSION, MISTAKES, RunFolder
 from dtrain.runs.results import SplitResult, split_result
 from dtrain.statistics.intervals import Interval, wilson_interval
-from dtrain.trials.observer import RunObserver
+from dtrain.trials.observer import RunObserver, drawn_if_possible
 from dtrain.trials.request import RunOptions
 from dtrain.trials.trained_run import TrainedRun, find_trained_run
 
@@ -119,8 +119,10 @@ def evaluate(
     images = data.test if split == "test" else data.validation
     evaluation = _predict(trained, data, images)
     report = _report(trained.folder, split, data.class_names, evaluation)
+    _write(report)
     observer.on_phase("drawing")
-    _write(report, images, data.class_names)
+    with drawn_if_possible(observer):
+        _draw(report, images, data.class_names)
     return report
 
 
@@ -173,12 +175,17 @@ def _worst_mistakes(evaluation: Evaluation, names: tuple[str, ...]) -> tuple[Mis
     )
 
 
-def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> None:
-    """Writes the pictures and the report; each file is replaced as a whole."""
+def _write(report: EvaluationReport) -> None:
+    report.folder.mkdir(exist_ok=True)
+    content = asdict(report)
+    del content["run"], content["folder"]
+    RunFolder(report.run).write_evaluation(report.split, content)
+
+
+def _draw(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> None:
     from dtrain.plots.canvas import save
     from dtrain.plots.mistakes import confusion_figure, gallery_figure
 
-    report.folder.mkdir(exist_ok=True)
     title = f"{report.run.name}, {report.split} images"
     save(confusion_figure(np.asarray(report.confusion), names, title), report.folder / CONFUSION)
     if report.mistakes:
@@ -187,6 +194,3 @@ def _write(report: EvaluationReport, split: Split, names: tuple[str, ...]) -> No
             (one.label, f"taken for {one.prediction}", f"{one.sureness} sure, #{one.image}") for one in report.mistakes
         ]
         save(gallery_figure(images, captions, f"{title}: the worst mistakes"), report.folder / MISTAKES)
-    content = asdict(report)
-    del content["run"], content["folder"]
-    RunFolder(report.run).write_evaluation(report.split, content)

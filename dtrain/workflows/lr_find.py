@@ -29,7 +29,7 @@ from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import true_status
 from dtrain.runs.status import RATES
 from dtrain.studies.rate_search import accuracies_at, rates_of, search_rates
-from dtrain.trials.observer import RunObserver
+from dtrain.trials.observer import RunObserver, drawn_if_possible
 from dtrain.trials.request import RunOptions, check_seeds
 from dtrain.trials.trial import Trial, prepare_trial
 from dtrain.trials.workshop import Workshop
@@ -110,7 +110,7 @@ def lr_find(
         report, curves = search_into(folder, trial, workshop, search)
         if report.suggestion is not None and verify:
             report = _verified(report, trial, workshop)
-            _publish(report, curves, experiment, folder)
+            _publish(report, curves, trial, workshop)
         if report.suggestion is not None and write is not None:
             _write_experiment(with_rate(experiment, report.suggestion), write)
             report = replace(report, written=write)
@@ -134,19 +134,24 @@ def search_into(
     curves, found = search_rates(trial, workshop, search)
     _warn_of_limits(found, experiment, search, workshop.observer)
     report = _report(folder, experiment, search, curves, found)
-    _publish(report, curves, experiment, folder)
+    _publish(report, curves, trial, workshop)
     return report, curves
 
 
-def _publish(report: RateReport, curves: tuple[Curve, ...], experiment: Experiment, folder: RunFolder) -> None:
+def _publish(report: RateReport, curves: tuple[Curve, ...], trial: Trial, workshop: Workshop) -> None:
     """Writes report and picture, both of which say the same."""
+    rates = rates_of(trial.experiment, report.range)
+    write(report.folder / RATES, _to_json(_content(report, curves, rates)))
+    with drawn_if_possible(workshop.observer):
+        _draw(report, curves, rates)
+
+
+def _draw(report: RateReport, curves: tuple[Curve, ...], rates: FloatArray) -> None:
     from dtrain.plots.canvas import save
     from dtrain.plots.rates import rates_figure
 
-    rates = rates_of(experiment, report.range)
-    write(folder.path / RATES, _to_json(_content(report, curves, rates)))
     found = Suggestion(report.suggestion, report.reason, report.edge)
-    save(rates_figure(curves, rates, found, folder.path.name), folder.path / PICTURE)
+    save(rates_figure(curves, rates, found, report.folder.name), report.folder / PICTURE)
 
 
 def _check_place(path: Path, options: RunOptions) -> None:

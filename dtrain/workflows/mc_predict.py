@@ -27,7 +27,7 @@ from dtrain.statistics.calibration import (
 )
 from dtrain.statistics.significance import McNemar, mcnemar
 from dtrain.statistics.uncertainty import ImageReport, Settling, Uncertainty, enough_passes, entropy
-from dtrain.trials.observer import RunObserver
+from dtrain.trials.observer import RunObserver, drawn_if_possible
 from dtrain.trials.request import RunOptions
 
 if TYPE_CHECKING:
@@ -134,8 +134,10 @@ def mc_predict(request: Request, options: RunOptions, observer: RunObserver) -> 
         uncertainty, settling = _sampled(model, source, request, folder, observer)
         report = _report(folder, model, source, request, uncertainty, settling)
         _warn(report, source, observer)
-        observer.on_phase("drawing")
         _write(report, source, uncertainty)
+        observer.on_phase("drawing")
+        with drawn_if_possible(observer):
+            _draw(report, source)
         if request.save_model:
             _save_model(source, folder)
     return report
@@ -246,13 +248,18 @@ def _warn(report: McReport, source: Source, observer: RunObserver) -> None:
 
 
 def _write(report: McReport, source: Source, uncertainty: Uncertainty) -> None:
-    """Writes predictions, pictures and report; each file is replaced as a whole."""
-    from dtrain.plots.canvas import save
-    from dtrain.plots.uncertainty import calibration_figure, certainty_figure, settling_figure
-
+    """Writes predictions and report; each file is replaced as a whole."""
     arrays = {field.name: getattr(uncertainty, field.name).astype(np.float32) for field in fields(uncertainty)}
     labels = {} if source.labels is None else {"labels": source.labels}
     write_arrays(report.folder / PREDICTIONS, arrays | labels)
+    content = {name: value for name, value in asdict(report).items() if name != "folder"}
+    write(report.folder / MC_PREDICT, to_json(content, indent=2))
+
+
+def _draw(report: McReport, source: Source) -> None:
+    from dtrain.plots.canvas import save
+    from dtrain.plots.uncertainty import calibration_figure, certainty_figure, settling_figure
+
     title = f"{report.model}, {report.split} images, {report.samples} passes"
     if report.comparison is not None:
         save(calibration_figure(report.comparison, report.kept, title), report.folder / CALIBRATION)
@@ -261,8 +268,6 @@ def _write(report: McReport, source: Source, uncertainty: Uncertainty) -> None:
     pictures = visible(source.images[[one.image for one in images]])
     figure = certainty_figure(pictures, images, report.class_names, len(report.certain), title)
     save(figure, report.folder / CERTAINTY)
-    content = {name: value for name, value in asdict(report).items() if name != "folder"}
-    write(report.folder / MC_PREDICT, to_json(content, indent=2))
 
 
 def _save_model(source: Source, folder: RunFolder) -> None:

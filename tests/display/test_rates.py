@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from dtrain.display.rates import describe_rates
@@ -44,7 +45,10 @@ def shown(report: RateReport, width: int = 80) -> str:
     return console.export_text()
 
 
-def test_the_rules_the_suggestion_and_the_line_to_paste() -> None:
+def test_the_rules_the_suggestion_and_the_line_to_paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    REPORT.folder.mkdir(parents=True)
+    (REPORT.folder / "lr_find.png").touch()
     lines = [" ".join(line.split()) for line in shown(REPORT).splitlines()]
     assert lines == [
         "picture runs/elu-lr-find-1/lr_find.png",

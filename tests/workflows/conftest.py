@@ -37,3 +37,14 @@ def empty_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """Saves pictures without drawing them, which takes longer than trainings that are so short."""
     if "drawn_pictures" not in request.fixturenames:
         monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: Path(path).touch())
+
+
+@pytest.fixture
+def broken_pictures(empty_pictures: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Lets no picture be drawn, and returns what is to be said of it."""
+
+    def fail(figure: Figure, path: Path, **options: object) -> None:
+        raise RuntimeError("no fonts")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    return "a picture could not be drawn: RuntimeError: no fonts"

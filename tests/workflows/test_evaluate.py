@@ -29,6 +29,7 @@ from dtrain.trials.request import RunOptions
 from dtrain.workflows.evaluate import EvaluationReport, Mistake, evaluate
 from dtrain.workflows.run import run, run_seeds
 from tests.reuse.conftest import reader_in_this_process as reader_in_this_process
+from tests.workflows.test_run import Listener
 
 SMALL = [
     "dataset.train_limit=320",
@@ -107,6 +108,13 @@ def test_pictures_and_report_are_in_a_folder_of_their_own(trained: Path, report:
     written = json.loads((report.folder / "evaluation.json").read_text())
     assert written["overall"]["accuracy"] == report.overall.accuracy
     assert str(trained) not in json.dumps(written)
+
+
+def test_results_without_pictures(copied: RunFolder, broken_pictures: str) -> None:
+    listener = Listener()
+    found = evaluate(None, "test", RunOptions(copied.path.parent), listener)
+    assert listener.warnings == [broken_pictures]
+    assert [path.name for path in found.folder.iterdir()] == ["evaluation.json"]
 
 
 def test_the_validation_images(trained: Path) -> None:

@@ -208,12 +208,13 @@ def test_row_54_a_loss_that_never_falls_gives_null_with_the_reason_and_a_picture
     assert not written.exists()
 
 
-def test_what_is_not_written_is_said(tmp_path: Path) -> None:
+def test_what_is_not_written_or_drawn_is_said(tmp_path: Path, broken_pictures: str) -> None:
     listener = Listener()
     written = tmp_path / "better.yaml"
     flat = replace(SEARCH, minimum=1e-8, maximum=1e-6, seeds=1)
-    lr_find(small(), flat, RunOptions(tmp_path / "runs"), listener, write=written)
-    assert listener.warnings == [f"{written} was not written: there is no suggestion to write"]
+    report = lr_find(small(), flat, RunOptions(tmp_path / "runs"), listener, write=written)
+    assert listener.warnings == [broken_pictures, f"{written} was not written: there is no suggestion to write"]
+    assert (report.folder / "lr_find.json").exists() and "picture" not in str(report)
 
 
 def test_images_learnt_by_heart_give_a_cautious_suggestion(tmp_path: Path) -> None:

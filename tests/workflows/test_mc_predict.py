@@ -235,12 +235,17 @@ def test_a_model_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFi
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_file_at_chance_level_is_warned_of(file: Path, tmp_path: Path) -> None:
+def test_a_model_file_at_chance_level_is_warned_of_and_so_are_missing_pictures(
+    file: Path, tmp_path: Path, broken_pictures: str
+) -> None:
     listener = Listener()
     asked = Request(str(file), samples=2, dataset="fashion_mnist_sample", split="validation")
     found = mc_predict(asked, RunOptions(tmp_path / "runs"), listener)
     assert found.folder.name == "model-mc-predict-1"
     assert any("no better than chance" in one and "--scaling" in one for one in listener.warnings)
+    assert listener.warnings[-1] == broken_pictures
+    written = {path.name for path in found.folder.iterdir()}
+    assert written == {"mc_predict.json", "predictions.npz", "status.json"}
 
 
 @pytest.mark.usefixtures("drawn_pictures")
