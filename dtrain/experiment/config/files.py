@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from itertools import islice
@@ -12,6 +13,7 @@ from dtrain.experiment.dataset import NAMED_DATASETS
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ConfigError, nearest
 from dtrain.ground.printable import printable
+from dtrain.ground.reading import open_regular
 
 SUFFIXES = (".yaml", ".yml")
 READABLE_SUFFIXES = (*SUFFIXES, ".json")
@@ -36,8 +38,7 @@ def read_file(path: Path, source: str) -> bytes:
     if path.suffix == ".npz":
         raise ConfigError("got an .npz file; expected an experiment file", where=source, hint=_dataset_hint(path))
     try:
-        with path.open("rb") as file:
-            # A device or a pipe does not know its size: reading no more than is allowed holds for all.
+        with open_regular(path) as file:
             content = file.read(MAXIMUM_BYTES + 1)
             size = max(len(content), os.fstat(file.fileno()).st_size)
             if size > MAXIMUM_BYTES:
@@ -47,7 +48,9 @@ def read_file(path: Path, source: str) -> bytes:
     except OSError as error:
         files = _files_near(path)
         near = _did_you_mean(path, files) if isinstance(error, FileNotFoundError) else ""
-        message = f"got {error.strerror} (errno {error.errno}); expected an experiment file{near}"
+        pipe = error.errno == errno.EINVAL
+        received = "a pipe or a device" if pipe else f"{error.strerror} (errno {error.errno})"
+        message = f"got {received}; expected an experiment file{near}"
         raise ConfigError(message, where=source, hint=_hint(path, files)) from None
 
 

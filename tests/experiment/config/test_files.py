@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def test_images_in_the_place_of_the_file(path: str) -> None:
     problem = refused(path)
     assert "expected an experiment file" in problem.message
     assert problem.hint == f"images are chosen by `dtrain run dataset={path}`"
+
+
+def test_what_may_never_end_is_not_waited_for() -> None:
+    os.mkfifo("pipe.yaml")
+    Path("endless.yaml").symlink_to("/dev/zero")
+    for name in ("pipe.yaml", "endless.yaml"):
+        assert refused(name).message == "got a pipe or a device; expected an experiment file"
 
 
 def message_about(name: str, content: bytes) -> str:
