@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dtrain.ground.errors import ModelFileError, RunConflictError
+from dtrain.ground.reading import read_json
 from dtrain.runs.folder import RunFolder
-from dtrain.runs.status import STATUS
+from dtrain.runs.status import STATUS, TRANSFER
 
 if TYPE_CHECKING:
     import keras
@@ -40,9 +41,17 @@ def check_recorded(model: keras.Model, path: Path) -> None:
     if not (path.parent / STATUS).is_file():
         return
     with suppress(RunConflictError):
-        recorded = RunFolder(path.parent).read_summary().get(WEIGHTS)
+        recorded = _trained_in(RunFolder(path.parent)).read_summary().get(WEIGHTS)
         found = weights_digest(model)
         if recorded not in (None, found):
             message = f"got weights with digest {found[:12]}; expected {str(recorded)[:12]}, those of the run's end"
             hint = "it is the model of another run: copy the right one back, or train again"
             raise ModelFileError(message, where=str(path), hint=hint)
+
+
+def _trained_in(folder: RunFolder) -> RunFolder:
+    """Returns where the model in a folder was trained: that of a transfer experiment is of one of its seeds."""
+    if folder.kind() != "transfer":
+        return folder
+    seed = read_json(folder.path / TRANSFER).get("saved_seed")
+    return RunFolder(folder.path / "transfer" / f"seed-{seed}")

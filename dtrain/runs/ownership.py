@@ -144,7 +144,8 @@ def _state_after(error: BaseException) -> State:
 def _reason(error: BaseException) -> dict[str, str]:
     if isinstance(error, KeyboardInterrupt):
         return {}
-    return {"reason": str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"}
+    said = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
+    return {"reason": " ".join(said.split())}
 
 
 def _refuse_distant_owner(folder: RunFolder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -155,12 +156,21 @@ def without_folders(result: SeedsResult) -> dict[str, object]:
 
 
 _RESULT = TypeAdapter(RunResult)
+_SECONDS = TypeAdapter(dict[str, float])
 
 
 def planned_seeds(folder: RunFolder) -> int | None:
     """Returns how many seeds a run is to have; None where it is one of a single seed."""
     planned = folder.read_status().get("seeds")
     return planned if isinstance(planned, int) else None
+
+
+def shared_seconds(folder: RunFolder) -> dict[str, float]:
+    """Returns the duration of each phase that several seeds shared; empty where their summary does not say it."""
+    # durations are no result, and before the end there is no summary
+    with suppress(RunConflictError, ValidationError):
+        return _SECONDS.validate_python(folder.read_summary().get("seconds", {}))
+    return {}
 
 
 def ended_under(folder: RunFolder) -> dict[str, object]:

@@ -115,5 +115,5 @@ class Outcome:
         summary = asdict(result) | {"dataset_digest": self.trial.whole.digest, "versions": versions}
         del summary["folder"]
         # arms of one experiment are equal, so that nothing else in the folder tells them apart
-        more = {REUSE: asdict(self.trial.reuse)} if self.trial.reuse else {WEIGHTS: weights}
-        self.folder.write_summary(summary | more)
+        arm = {REUSE: asdict(self.trial.reuse)} if self.trial.reuse else {}
+        self.folder.write_summary(summary | arm | ({WEIGHTS: weights} if weights else {}))

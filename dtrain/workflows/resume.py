@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from dtrain.engine.state import Patience
-from dtrain.experiment.config.loading import dump_experiment, parse_experiment
+from dtrain.experiment.config.loading import dump_experiment, load_advised, parse_experiment
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import ResumeError, UsageError
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import Checkpoint
 from dtrain.runs.folder import CONFIG, RunFolder, list_runs
 from dtrain.runs.ownership import Status, current_status, locked, true_status
-from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
+from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, shared_seconds, summarise_seeds
 from dtrain.runs.status import TRAINED
 from dtrain.studies.transfer_report import TransferReport, read_report
 from dtrain.trials.observer import RunObserver
@@ -89,7 +89,7 @@ class _Work:
         now = agreed_experiment(folder, found)
         _refuse_part(now, folder, folder.path.parent.parent)
         target = _longer(now, self.request, completed=status.state == "completed")
-        workshop = Workshop(self.options, self.observer)
+        workshop = self._workshop(target)
         trial = prepare_trial(target, workshop)
         before = None if target == now else now
         drift = self.request.allow_drift
@@ -112,9 +112,10 @@ class _Work:
         if done := self._nothing_to_do(parent, status):
             self.observer.on_warning(done)
             ended = [one for one in parent.seed_folders() if current_status(one).state == "completed"]
-            return summarise_seeds(parent.path, tuple(map(read_result, ended)), seeds - len(ended))
+            result = summarise_seeds(parent.path, tuple(map(read_result, ended)), seeds - len(ended))
+            return replace(result, seconds=shared_seconds(parent))
         _refuse_part(whole, parent, parent.path.parent)
-        workshop = Workshop(self.options, self.observer)
+        workshop = self._workshop(whole)
         first = prepare_trial(whole, workshop)
         with can_be_resumed(parent, self.options), true_status(parent, seeds=seeds):
             return train_seeds(first, seeds, workshop, parent, allow_drift=self.request.allow_drift)
@@ -132,6 +133,10 @@ class _Work:
             _check_seeds(arm, _with_seeds(whole, planned_seeds(arm) or 0))
         drift = self.request.allow_drift
         return go_on_with_transfer(whole, folder, self.options, self.observer, allow_drift=drift)
+
+    def _workshop(self, experiment: Experiment) -> Workshop:
+        """Returns a workshop that gives the results the advice that those of a new run have."""
+        return Workshop(replace(self.options, advice=load_advised(experiment)[1]), self.observer)
 
     def _nothing_to_do(self, folder: RunFolder, status: Status) -> str:
         kind = folder.kind()

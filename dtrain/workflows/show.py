@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import last_step
 from dtrain.runs.folder import METRICS, RunFolder
 from dtrain.runs.ownership import Status, current_status
-from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, summarise_seeds
+from dtrain.runs.results import RunResult, SeedsResult, planned_seeds, read_result, shared_seconds, summarise_seeds
 from dtrain.runs.status import TRAINED
 from dtrain.studies.transfer_report import TransferReport, read_report
 
@@ -115,4 +115,5 @@ def _seeds_report(folder: RunFolder) -> SeedsReport:
     results = tuple(run.result for run in runs if run.result)
     diverged = sum(run.status.state == "diverged" for run in runs)
     result = summarise_seeds(folder.path, results, diverged) if results else None
+    result = result and replace(result, seconds=shared_seconds(folder))
     return SeedsReport(folder.path, current_status(folder), planned_seeds(folder), runs, result)

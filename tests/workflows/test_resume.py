@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from dtrain.experiment.config.loading import load_experiment
+from dtrain.experiment.config.loading import load_advised, load_experiment
 from dtrain.ground.errors import DivergedError, DtrainError, ResumeError, RunConflictError, UsageError
 from dtrain.ground.signals import Stopped
 from dtrain.runs.checkpoints import KEPT
@@ -191,8 +191,11 @@ def test_rows_63_65_a_signal_after_a_border_waits_for_the_next_and_its_checkpoin
 
 def test_row_96_a_run_that_was_moved_goes_on(cut: Path, whole: RunResult) -> None:
     listener = Listener()
-    assert_equal_runs(go_on(cut, listener).folder, whole.folder)
+    result = go_on(cut, listener)
+    assert_equal_runs(result.folder, whole.folder)
     assert listener.epochs == [1, 2]
+    advised = [one.rule for one in load_advised(small())[1]]
+    assert advised and [one.rule for one in result.advice] == advised
 
 
 def test_row_93_a_completed_run_has_nothing_to_do(cut: Path) -> None:

@@ -140,6 +140,10 @@ def test_the_mean_over_the_seeds_that_have_ended(tmp_path: Path) -> None:
     interval = report.result.test_interval
     assert interval is not None
     np.testing.assert_allclose([interval.low, interval.high], expected, rtol=1e-9)
+    assert report.result.seconds == {}
+    parent.write_summary({"seconds": {"data": 1.5}})
+    report = show(tmp_path)
+    assert isinstance(report, SeedsReport) and report.result and report.result.seconds == {"data": 1.5}
 
 
 def test_seeds_of_which_none_has_ended(tmp_path: Path) -> None:
