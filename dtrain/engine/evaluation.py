@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dtrain.data.prepare import Scaling, Split
+from dtrain.engine.depth import any_depth
 from dtrain.engine.epoch import Scaler
 from dtrain.engine.objectives import Classification, Objective
 from dtrain.ground.randomness import Stream, generator
@@ -170,6 +171,7 @@ def set_final_statistics(model: keras.Model, train: Split, scaling: Scaling, bat
         layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, axis=0, weights=sizes))
 
 
+@any_depth()
 def _moments_of(
     model: keras.Model, layers: list[keras.layers.Layer], scaler: Scaler
 ) -> Callable[[tf.Tensor], list[tuple[tf.Tensor, tf.Tensor]]]:

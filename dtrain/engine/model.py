@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import keras
 
+from dtrain.engine.depth import any_depth
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.networks import ConvNetwork, DenseNetwork
 from dtrain.experiment.techniques.normalizations import BatchNorm, NormalizationTechnique
@@ -18,6 +19,7 @@ from dtrain.layers.trained_scalar import TrainedScalar
 Output = Literal["softmax", "sigmoid"]
 
 
+@any_depth()
 def build_model(experiment: Experiment, image_shape: tuple[int, ...], classes: int, seed: int) -> keras.Model:
     """Builds the network that the experiment describes, with its first weights.
 
@@ -264,6 +266,7 @@ class _Builder:
         )(self._shifted(signal))
 
 
+@any_depth()
 def stock_model(model: keras.Model) -> keras.Model:
     """Returns a copy of `model` in which Keras's own layers stand for dtrain's, with equal predictions."""
 

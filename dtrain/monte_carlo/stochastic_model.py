@@ -17,6 +17,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dtrain.data.prepare import Scaling
+from dtrain.engine.depth import any_depth
 from dtrain.engine.epoch import Scaler
 from dtrain.engine.model import Output
 from dtrain.engine.objectives import Classification
@@ -196,12 +197,14 @@ def _with_active_dropout(model: keras.Model, where: str) -> keras.Model:
     return _copied(model, active)
 
 
+@any_depth()
 def _copied(model: keras.Model, clone: Callable[[keras.layers.Layer], keras.layers.Layer]) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
     return copy
 
 
+@any_depth()
 def _split(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
     """Cuts a chain of layers in front of the first dropout; a model that is no chain there stays whole."""
     first = next(layer for layer in _all_layers(model) if isinstance(layer, _Active))

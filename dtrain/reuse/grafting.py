@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from dtrain.engine.depth import any_depth
 from dtrain.engine.model import build_top
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.activations import INITIALIZERS
@@ -64,6 +65,7 @@ class Graft:
         """Whether there is a convolution in it."""
         return any("Conv2D" in plan.kind for plan in self.cut.kept)
 
+    @any_depth()
     def build(self, seed: int) -> keras.Model:
         """Returns the network with random first weights throughout.
 
