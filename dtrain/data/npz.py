@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from dtrain.data.bounded import DEFLATE_RATIO, check_claim, check_regular, damage_reported, expect_end, read_bytes
 from dtrain.data.images import Array
 from dtrain.ground.errors import DataError
+from dtrain.ground.printable import clipped
 
 NPZ_KEYS = {
     "train_images": "x_train",
@@ -63,7 +64,7 @@ def _check_keys(path: Path, found: list[str], keys: list[str]) -> None:
     missing = [key for key in keys if key not in found]
     if missing:
         raise DataError(
-            f"lacks {', '.join(missing)}; found {', '.join(found) or 'nothing'}",
+            f"lacks {', '.join(missing)}; found {clipped(', '.join(found)) or 'nothing'}",
             where=str(path),
             hint=f"save it with numpy.savez(path, {', '.join(f'{key}=...' for key in keys)})",
         )

@@ -14,6 +14,7 @@ from dtrain.data.idx import IDX_NAMES, find_idx_files, read_idx
 from dtrain.data.images import Array, ImageSet, brightest
 from dtrain.data.npz import NPZ_KEYS, read_npz, unused_keys
 from dtrain.ground.errors import DataError
+from dtrain.ground.printable import clipped
 
 VALIDATION_KEYS = {"validation_images": "x_val", "validation_labels": "y_val"}
 _CHUNK_IMAGES = 1024
@@ -52,7 +53,7 @@ def load_own(path: Path) -> ImageSet:
             lone = next(key for part, key in VALIDATION_KEYS.items() if part in arrays)
             raise DataError(f"holds {lone} alone; expected x_val and y_val, or neither", where=str(path))
         unused = unused_keys(path, (NPZ_KEYS | VALIDATION_KEYS).values())
-    notes = (f"{path.name} also holds {', '.join(unused)}, which nothing uses",) if unused else ()
+    notes = (f"{path.name} also holds {clipped(', '.join(unused))}, which nothing uses",) if unused else ()
     halves = {
         half: _with_plain_types(
             _Half(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import json
-import resource
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from dtrain.ground.errors import ModelFileError
 from dtrain.ground.printable import Lines
+from tests.limits import within_limits
 from tests.reuse.helpers import edit_archive, load_base, read_member, small_layers, write_keras_2
 from tests.reuse.strangers import functional, nested
 
@@ -77,19 +77,17 @@ def changed(draw: st.DrawFn, configuration: dict[str, Any]) -> dict[str, Any]:
 
 def outcome(path: Path) -> str:
     """Loads a file: anything but a model or a refusal in one clean line is a failure."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    try:
-        load_base(path)
-        said = ""
-    except ModelFileError as error:
-        said = str(error)
-        assert 0 < len(said) < 4000, said
-        for problem in error.problems:
-            assert isinstance(problem.message, Lines) or "\n" not in str(problem)
-            assert str(problem).replace("\n", "").isprintable()
-            assert problem.hint.isprintable()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MOST_MEMORY
-    return said
+    with within_limits(MOST_MEMORY):
+        try:
+            load_base(path)
+            return ""
+        except ModelFileError as error:
+            assert 0 < len(str(error)) < 4000
+            for problem in error.problems:
+                assert isinstance(problem.message, Lines) or "\n" not in str(problem)
+                assert str(problem).replace("\n", "").isprintable()
+                assert problem.hint.isprintable()
+            return str(error)
 
 
 @pytest.fixture(scope="module")

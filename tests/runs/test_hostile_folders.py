@@ -24,6 +24,7 @@ from dtrain.ground.errors import DtrainError
 from dtrain.runs.catalogue import find_run
 from dtrain.runs.checkpoints import Checkpoint, Circumstances, load_latest, save
 from dtrain.runs.folder import RunFolder, list_runs
+from tests.limits import within_limits
 from tests.studies.made_runs import measured, several, single
 
 STATE = "a/checkpoints/000001/state.json"
@@ -146,7 +147,8 @@ def damage(runs_dir: Path, file: str, content: bytes | str) -> None:
 
 
 def check_answers(runs_dir: Path, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    code = main([*command, "--runs-dir", str(runs_dir)])
+    with within_limits():
+        code = main([*command, "--runs-dir", str(runs_dir)])
     said = capsys.readouterr().err
     # the made runs are of no data set, so that evaluate goes no further
     assert code in (ANSWERED | {4, 5} if command[0] == "evaluate" else ANSWERED), said
