@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,23 +46,24 @@ class QuietProgress(RunObserver):
         self.console, self.seeds = console, seeds
         self.folder: Path | None = None
         self.seed = self.seeds_begun = self.epochs = 0
-        self._told = Counter[str]()
+        self._told = defaultdict[str, list[str]](list)
 
     def start(self) -> None:
         """Shows nothing."""
 
     def finish(self) -> None:
         """Says which warnings held for more than the one training that they were shown for."""
-        for kind, times in self._told.items():
-            if times > 1:
-                self.console.print(warning(f"{times} trainings: {kind}"), crop=False)
+        for kind, texts in self._told.items():
+            if len(texts) > 1:
+                text = kind if len(set(texts)) > 1 else texts[0]
+                self.console.print(warning(f"{len(texts)} trainings: {text}"), crop=False)
 
     def on_warning(self, text: str) -> None:
         """Shows the warning, unless one like it, but for its numbers, was shown before."""
         # which seed it was is not a number like others
         kind = text if "seed " in text else _NUMBER.sub("...", text)
-        self._told[kind] += 1
-        if self._told[kind] == 1:
+        self._told[kind].append(text)
+        if len(self._told[kind]) == 1:
             self.console.print(warning(text), crop=False)
 
     def on_training(self, folder: Path, seed: int, epochs: int, total_steps: int) -> None:

@@ -54,13 +54,16 @@ def test_what_holds_for_many_seeds_is_said_once_with_how_many(capsys: pytest.Cap
     with progress(quiet=True, seeds=3) as observer:
         for number in range(3):
             observer.on_warning(f"accuracy {10 + number}.{number}% is no better than chance")
+            observer.on_warning("model.h5 does not say how its images were scaled")
         observer.on_warning("seed 43 diverged")
         observer.on_warning("seed 44 diverged")
     assert capsys.readouterr().err.splitlines() == [
         "warning: accuracy 10.0% is no better than chance",
+        "warning: model.h5 does not say how its images were scaled",
         "warning: seed 43 diverged",
         "warning: seed 44 diverged",
         "warning: 3 trainings: accuracy ... is no better than chance",
+        "warning: 3 trainings: model.h5 does not say how its images were scaled",
     ]
 
 
