@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -42,6 +43,8 @@ COVERED = {
     "trials.trained_run": "workflows/test_evaluate.py",
 }
 """Which test covers what is only met by way of another module."""
+WAY = ["api", "workflows.run", "trials.training", "engine.training", "engine.epoch"]
+"""What a reader goes through from the function that `dtrain run` calls to the step that it is all about."""
 
 
 def dotted(path: Path) -> str:
@@ -98,14 +101,10 @@ def _reached(start: str) -> frozenset[str]:
 
 
 def way_to_the_gradient() -> list[str]:
-    """Returns the modules from a command that trains to the one that takes a gradient step, by the shortest way."""
-    arrows = imports()
-    goal = next(dotted(path) for path in MODULES if "GradientTape" in path.read_text())
-    ways = [["dtrain.cli.training"]]
-    while ways[0][-1] != goal:
-        way = ways.pop(0)
-        ways += [[*way, one] for one in sorted(arrows[way[-1]])]
-    return ways[0]
+    """Returns the modules that a reader of `dtrain run` goes through, as far as each of them imports the next."""
+    names = [f"dtrain.{one}" for one in WAY]
+    known = [one for one, other in pairwise(names) if other in imports()[one]]
+    return [*known, names[-1]] if known == names[:-1] else known
 
 
 def functions(path: Path) -> Iterator[tuple[str, int, int]]:
