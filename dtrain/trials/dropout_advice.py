@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from dtrain.experiment.spec import Experiment
 
 FAR = 0.1
-"""How far apart the intervals of training and validation accuracy are where that is called overfitting. Stories whose
-accuracies were 10 points apart, and their intervals 8, gained nothing from dropout."""
+"""How far apart the intervals of training and validation accuracy are where that is called overfitting. No story comes
+to 0.09, and the quickstart, at 0.06, gains nothing from dropout over six seeds."""
 LEARNT = 0.95
 """Who gets as many training images right has learnt them, whatever dropout takes away."""
-FIRST_RATE, HIGHEST_RATE, LOWEST_RATE = 0.3, 0.5, 0.1
-"""Of a layer that had none; and the bounds of what is useful."""
+FIRST_RATE, HIGHEST_RATE, USUAL_RATE = 0.3, 0.5, 0.2
+"""Of a layer that had none; the highest that is useful; and one that hardly keeps a network from learning."""
 
 
 def dropout_advice(experiment: Experiment, train: SplitResult, validation: SplitResult) -> Advice | None:
@@ -51,7 +51,7 @@ def _more(experiment: Experiment) -> str:
 
 def _less(experiment: Experiment) -> str:
     for index, each in enumerate(experiment.regularizer):
-        if isinstance(each, Noise) and _highest(each) > LOWEST_RATE:
+        if isinstance(each, Noise) and _highest(each) > USUAL_RATE:
             return _moved(index, each, 0.0)
     return ""
 
