@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -108,7 +109,7 @@ def describe_seeds_report(report: SeedsReport) -> Parts:
 def describe_evaluation(report: EvaluationReport) -> Parts:
     """Yields how good a model is, class by class, what it takes for what, and its worst mistakes."""
     yield f"model of {report.run}"
-    yield _accuracy(f"{report.split} accuracy", report.overall)
+    yield from _accuracy(f"{report.split} accuracy", report.overall)
     yield Text(f"{report.split} loss {number(report.overall.loss)}")
     yield Text()
     yield _class_table(report)
@@ -120,7 +121,7 @@ def describe_evaluation(report: EvaluationReport) -> Parts:
     for one in report.mistakes[:MISTAKES_IN_TEXT]:
         yield Text(f"{one.label} taken for {one.prediction}, {one.sureness} sure, image #{one.image}")
     yield f"\npictures and report {report.folder}"
-    yield _accuracy(f"{report.split} accuracy", report.overall)
+    yield from _accuracy(f"{report.split} accuracy", report.overall)
 
 
 def describe_data(report: DataReport) -> Parts:
@@ -147,8 +148,8 @@ def _a_line_each(problem: str) -> str:
 
 
 def _describe_result(result: RunResult) -> Parts:
-    yield _accuracy("test accuracy", result.test)
-    yield _accuracy("validation accuracy", result.validation)
+    yield from _accuracy("test accuracy", result.test)
+    yield from _accuracy("validation accuracy", result.validation)
     early = ", stopped early" if result.stopped_early else ""
     by = f" by {result.monitor}" if result.monitor else ""
     yield Text(f"best epoch {result.best_epoch} of {result.epochs}{by}{early}")
@@ -177,6 +178,7 @@ def _describe_seeds(result: SeedsResult) -> Parts:
     ):
         ends = f"95% interval {percent_interval(interval)}, " if interval else ""
         yield Text.assemble((f"mean {name} accuracy {percent(mean)}", "bold"), f" ({ends}{seeds})")
+    yield from _balanced("mean test accuracy", [run.test for run in result.runs])
     if result.diverged:
         them = "it" if result.diverged == 1 else "them"
         yield Text(f"{_seeds(result.diverged)} diverged; the means leave {them} out, so they flatter", "yellow")
@@ -211,9 +213,18 @@ def _describe_status(folder: Path, status: Status, done: str) -> Parts:
         yield Text(status.reason)
 
 
-def _accuracy(name: str, split: SplitResult) -> Text:
+def _accuracy(name: str, split: SplitResult) -> Parts:
     interval = f"95% interval {percent_interval(split.accuracy_interval)}, {split.images:,} images"
-    return Text.assemble((f"{name} {percent(split.accuracy)}", "bold"), f" ({interval})")
+    yield Text.assemble((f"{name} {percent(split.accuracy)}", "bold"), f" ({interval})")
+    yield from _balanced(name, [split])
+
+
+def _balanced(name: str, splits: Sequence[SplitResult]) -> Parts:
+    """Yields the mean over the classes too where one class is so frequent that accuracy says little of the others."""
+    balanced = [one.balanced_accuracy for one in splits if one.balanced_accuracy is not None]
+    if balanced and (majority := splits[0].majority) is not None:
+        them = f"the mean over the classes; one class alone has {percent(majority)} of the images"
+        yield Text.assemble((f"balanced {name} {percent(fmean(balanced))}", "bold"), f" ({them})")
 
 
 def _class_table(report: EvaluationReport) -> Table:

@@ -81,11 +81,12 @@ class Engine:
     ) -> None:
         optimizer.build(model.trainable_variables)
         self.model, self.optimizer, self.batch_size = model, optimizer, batch_size
-        self.choose(np.arange(len(train.labels)))
         self._objective, self.measures = objective, all_measures(objective.measures)
         self._measured = [one for one in self.measures if one.of_step]
         self._scaler = Scaler(scaling)
         self._images, self._labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
+        self._weights: tf.Variable | None = None
+        self.choose(np.arange(len(train.labels)))
         self._loop = tf.function(self._take_steps, jit_compile=compiler == "xla")
         # one step a whole epoch: not worth a compilation of its own
         self._last_step = tf.function(self._take_step)
@@ -99,6 +100,13 @@ class Engine:
         """
         self._chosen, self.examples = examples, len(examples)
         self._whole_steps, self.steps_per_epoch = self.examples // self.batch_size, -(-self.examples // self.batch_size)
+        chosen = self._objective.weights(self._labels.numpy()[examples])
+        if chosen is not None:
+            weights = np.zeros(len(self._labels), np.float32)
+            weights[examples] = chosen
+            if self._weights is None:
+                self._weights = tf.Variable(weights)
+            self._weights.assign(weights)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -134,7 +142,7 @@ class Engine:
     @cached_property
     def network(self) -> MeasuredNetwork:
         """The layers of the model, to be looked into between two steps."""
-        return MeasuredNetwork(self.model, self._objective)
+        return MeasuredNetwork(self.model, self._objective, self._mean_loss)
 
     def batch(
         self, places: npt.NDArray[np.int64], noise_seed: int, step: int
@@ -218,6 +226,12 @@ class Engine:
         columns = zip(self._measured, measured.T, strict=True)
         return {one.name: values / sizes if one.summed else values for one, values in columns} | {EXAMPLES: sizes}
 
+    def _mean_loss(self, targets: tf.Tensor, outputs: tf.Tensor, examples: tf.Tensor) -> tf.Tensor:
+        losses = self._objective.losses(targets, outputs)
+        if self._weights is not None:
+            losses *= tf.gather(self._weights, tf.cast(examples, tf.int32))
+        return tf.reduce_mean(losses)
+
     def _gathered(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._scaler(tf.gather(self._images, indices)), tf.gather(self._labels, indices)
 
@@ -251,7 +265,7 @@ class Engine:
         with tf.GradientTape() as tape, noise(place):
             inputs, targets = self._objective.batch(images, labels)
             outputs = self.model(inputs, training=True)
-            loss = tf.reduce_mean(self._objective.losses(targets, outputs))
+            loss = self._mean_loss(targets, outputs, place.examples)
             penalty = weight_penalty(self.model)
             total = loss + penalty
         weights = self.model.trainable_variables

@@ -16,7 +16,6 @@ from dtrain.engine.epoch import Scaler
 from dtrain.engine.objectives import Classification, Objective
 from dtrain.ground.randomness import Stream, generator
 from dtrain.layers.noise import noise
-from dtrain.statistics.intervals import wilson_interval
 
 BATCH = 1000
 """Images in one forward pass: large enough to be fast, small enough for convolutions to fit in memory."""
@@ -51,37 +50,6 @@ class Evaluation:
     def accuracy(self) -> float:
         """Share of the images predicted right."""
         return self.correct / len(self.labels)
-
-
-EXPLODED = 10.0
-"""A loss so many times that of guessing is no overfitting any more."""
-
-
-def failure_of(train: Evaluation, validation: Evaluation) -> str:
-    """Returns what a finite training came to nothing by, and the two likeliest fixes; empty where it did not.
-
-    Args:
-        train: What the final model says of the training images.
-        validation: What it says of the validation images.
-    """
-    images, classes = len(validation.labels), validation.probabilities.shape[1]
-    if validation.loss > EXPLODED * np.log(classes):
-        found, fix = f"validation loss {validation.loss:.3g} has exploded", "clip with optimizer.global_clipnorm=1.0"
-    elif _is_chance(validation):
-        found = f"validation accuracy {validation.accuracy:.2%} of {images:,} images is no better than chance"
-        if not _is_chance(train):
-            learnt = f"training accuracy is {train.accuracy:.2%}, so what was learnt holds for these images alone"
-            return f"{found}; {learnt}: use more images, or a smaller network with dropout"
-        fix = "if the network is deep, set normalization=batch_norm and initializer=he_normal"
-    else:
-        return ""
-    return f"{found}; lower optimizer.learning_rate tenfold, or {fix}"
-
-
-def _is_chance(found: Evaluation) -> bool:
-    """Whether always naming the most frequent class could be as good."""
-    images = len(found.labels)
-    return wilson_interval(found.correct, images).low <= float(np.bincount(found.labels).max() / images)
 
 
 class Validator:

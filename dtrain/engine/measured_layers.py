@@ -163,11 +163,17 @@ class MeasuredNetwork:
 
     Args:
         model: From the objective's inputs to its outputs.
-        objective: What the loss is of.
+        objective: What it learns from.
+        mean_loss: From targets, outputs and the indices of the examples to what training makes smaller.
     """
 
-    def __init__(self, model: keras.Model, objective: Objective) -> None:
-        self._model, self._objective = model, objective
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        mean_loss: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
+    ) -> None:
+        self._model, self._objective, self._mean_loss = model, objective, mean_loss
         self.layers = measured_layers(model)
         self.normalizations = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
         tensors = [one.tensors for one in self.layers]
@@ -230,7 +236,7 @@ class MeasuredNetwork:
         with tf.GradientTape() as tape, noise(NoisePlace(*place)), keras.StatelessScope():
             inputs, targets = self._objective.batch(images, labels)
             signals = self._inner(inputs, training=True)
-            loss = tf.reduce_mean(self._objective.losses(targets, signals["outputs"]))
+            loss = self._mean_loss(targets, signals["outputs"], place[-1])
             total = loss + weight_penalty(self._model)
         of_kernels, of_signals = tape.gradient(total, (kernels, signals["before"]))
         layers = []

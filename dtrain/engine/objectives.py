@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from dtrain.engine.measures import ExampleMeasure
 from dtrain.engine.model import Output
+from dtrain.statistics.balance import balanced_weights
 
 
 class Objective(Protocol):
@@ -33,6 +34,13 @@ class Objective(Protocol):
     def losses(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each example [batch], without penalties."""
 
+    def weights(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64] | None:
+        """Returns how much the loss of each example counts in training [examples]; None where all count alike.
+
+        Args:
+            labels: Of all examples that are trained on.
+        """
+
 
 @dataclass(frozen=True)
 class Classification:
@@ -40,9 +48,11 @@ class Classification:
 
     Args:
         output: What the probabilities come from: [batch, classes], or [batch, 1] with sigmoid.
+        class_weight: Whether all classes weigh alike, however many images each has.
     """
 
     output: Output
+    class_weight: Literal["balanced"] | None = None
 
     @property
     def measures(self) -> Mapping[str, ExampleMeasure]:
@@ -58,6 +68,10 @@ class Classification:
         if self.output == "sigmoid":
             return keras.losses.binary_crossentropy(tf.cast(targets, tf.float32)[:, None], outputs)
         return keras.losses.sparse_categorical_crossentropy(targets, outputs)
+
+    def weights(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64] | None:
+        """Returns the weights that Keras gives to the examples by ``class_weight``, in training alone."""
+        return balanced_weights(labels) if self.class_weight else None
 
     def correct(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Returns for each example 1 where the likeliest class is the label's, else 0."""

@@ -37,6 +37,9 @@ class Training(Section):
     epochs: Size = 20
     batch_size: Size = 32
     early_stopping: EarlyStopping | None = None
+    class_weight: Literal["balanced"] | None = Field(
+        default=None, description="balanced: in the loss, all classes weigh alike, however many images each has"
+    )
     save: Annotated[tuple[Literal["keras", "h5"], ...], Field(strict=False)] = ("keras",)
     engine: Literal["auto", "xla", "graph"] = Field(
         default="auto", description="the compiler of the epoch; auto follows a fixed rule on model and device"

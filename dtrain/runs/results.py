@@ -13,6 +13,7 @@ from dtrain.experiment.config.placing import Advice
 from dtrain.ground.errors import RunConflictError
 from dtrain.ground.result import Result
 from dtrain.runs.folder import RunFolder
+from dtrain.statistics.balance import are_imbalanced, balanced_accuracy, majority_share
 from dtrain.statistics.intervals import Interval, accuracy_interval, wilson_interval
 
 if TYPE_CHECKING:
@@ -48,19 +49,30 @@ class SplitResult:
         accuracy: Share predicted right.
         accuracy_interval: Wilson's 95% interval of it, which covers the chance of these images only, not of the seed.
         images: How many there are.
+        majority: Share of the most frequent class; None in the results of versions that did not write it.
+        balanced_accuracy: Mean over the classes of the share predicted right; None where all are about as frequent.
     """
 
     loss: float
     accuracy: float
     accuracy_interval: Interval
     images: int
+    majority: float | None = None
+    balanced_accuracy: float | None = None
 
 
 def split_result(evaluation: Evaluation) -> SplitResult:
     """Returns loss, accuracy and its interval of a set of predictions."""
-    images = len(evaluation.labels)
-    interval = wilson_interval(evaluation.correct, images)
-    return SplitResult(evaluation.loss, evaluation.accuracy, interval, images)
+    labels, predictions = evaluation.labels, evaluation.predictions
+    imbalanced = are_imbalanced(labels, evaluation.probabilities.shape[1])
+    return SplitResult(
+        loss=evaluation.loss,
+        accuracy=evaluation.accuracy,
+        accuracy_interval=wilson_interval(evaluation.correct, len(labels)),
+        images=len(labels),
+        majority=majority_share(labels),
+        balanced_accuracy=balanced_accuracy(labels, predictions) if imbalanced else None,
+    )
 
 
 @dataclass(frozen=True, repr=False)

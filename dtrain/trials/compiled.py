@@ -59,7 +59,8 @@ class Compiled:
         from dtrain.engine.objectives import Classification
 
         self._experiment, self._network, self._data = experiment, network, data
-        self._objective = Classification(output_kind(experiment, len(data.class_names)))
+        output = output_kind(experiment, len(data.class_names))
+        self._objective = Classification(output, experiment.training.class_weight)
         self.model = network.build(experiment.seed)
         self.evaluator = Evaluator(self.model, self._objective, data.scaling)
         self._engines: dict[int, Engine] = {}

@@ -13,7 +13,7 @@ from dtrain.ground.files import replace_file
 from dtrain.reuse.recorded import WEIGHTS, weights_digest
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import REUSE, RunResult, split_result
-from dtrain.trials.diagnosis import parts_apart
+from dtrain.trials.diagnosis import diagnosis, parts_apart
 from dtrain.trials.dropout_advice import dropout_advice
 from dtrain.trials.trial import Trial
 
@@ -53,10 +53,11 @@ class Outcome:
 
         It is empty where nothing did, or where a control came to nothing, which may well do so.
         """
-        from dtrain.engine.evaluation import failure_of
-
-        train, validation, test = (self.evaluations[name] for name in ("train", "validation", "test"))
-        return parts_apart(validation, test) or ("" if self.trial.reuse else failure_of(train, validation))
+        found, trial = self.evaluations, self.trial
+        apart = parts_apart(found["validation"], found["test"])
+        if apart or trial.reuse:
+            return apart
+        return diagnosis(trial.experiment, trial.data, self.history.steps["loss"], found)
 
     def save(self) -> str:
         """Writes predictions and model, of stock Keras layers, none of them frozen; returns the digest of its weights.

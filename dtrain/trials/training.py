@@ -13,6 +13,7 @@ from dtrain.runs.checkpoints import Checkpoint
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import RunResult
 from dtrain.trials.compiled import Compiled
+from dtrain.trials.diagnosis import divergence_explained
 from dtrain.trials.observer import Phases
 from dtrain.trials.outcome import Outcome
 from dtrain.trials.recording import Recorder
@@ -44,7 +45,8 @@ def train(trial: Trial, workshop: Workshop, folder: RunFolder, start: Checkpoint
             compiled = trial.compiled(workshop)
         with phases.of("train", before=circumstances.seconds), signals_wait() as request:
             recorder = Recorder(trial, folder, workshop.observer, circumstances, request)
-            with recorder.shown_and_kept(start.state if start else None):
+            kept = recorder.shown_and_kept(start.state if start else None)
+            with divergence_explained(trial.experiment, trial.data), kept:
                 history = train_stages(trial, compiled, recorder, start)
         with phases.of("evaluate"):
             outcome = Outcome(trial, folder, compiled.model, history, compiled.evaluate(trial.data))

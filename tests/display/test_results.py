@@ -70,6 +70,15 @@ def test_a_run_says_how_good_it_is_and_what_to_do_next() -> None:
     assert "next: dtrain run runs/elu-1/config.yaml --seeds 6  #" in shown
 
 
+def test_where_one_class_is_most_of_the_images_the_mean_over_the_classes_is_told_too() -> None:
+    rare = replace(SPLIT, accuracy=0.97, majority=0.97, balanced_accuracy=0.5)
+    said = "test accuracy 50.00% (the mean over the classes; one class alone has 97.00% of the images)"
+    assert f"balanced {said}" in text(results.describe_run(result(test=rare)))
+    seeds = replace(seeds_result(), runs=(result(test=rare), result(test=rare)))
+    assert f"balanced mean {said}" in text(results.describe_seeds(seeds))
+    assert "balanced" not in text(results.describe_run(result(test=replace(SPLIT, majority=0.1))))
+
+
 def test_results_that_do_not_say_by_what_an_epoch_was_best_are_shown_all_the_same() -> None:
     old = result(monitor="")
     assert "best epoch 12 of 14, stopped early" in text(results.describe_run(old))

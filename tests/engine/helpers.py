@@ -32,5 +32,5 @@ def experiment_of(**settings: Any) -> Experiment:
 def engine_of(experiment: Experiment, data: Data, compiler: Compiler, seed: int = 3) -> Engine:
     """An engine at its first weights."""
     model = build_model(experiment, data.image_shape, len(data.class_names), seed)
-    objective = Classification(output_kind(experiment, len(data.class_names)))
+    objective = Classification(output_kind(experiment, len(data.class_names)), experiment.training.class_weight)
     return Engine(model, experiment.optimizer.build(), objective, data.train, data.scaling, BATCH, compiler)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, prepare
 from dtrain.engine.epoch import Compiler, Engine, choose_compiler
 from dtrain.engine.model import build_model, stock_model
 from dtrain.experiment.config.schema import every_kind
+from dtrain.experiment.dataset import Dataset
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.techniques.regularizers import Noise
 from tests.engine.helpers import BATCH, MOMENTA, ORDER, RATES, engine_of, experiment_of
@@ -140,6 +142,32 @@ def test_every_optimizer_and_clipping_equals_keras(name: str, data: Data) -> Non
 @pytest.mark.parametrize("name", TECHNIQUES)
 def test_every_deterministic_technique_equals_keras(name: str, data: Data) -> None:
     assert_equals_keras(experiment_of(**TECHNIQUES[name]), data, "graph")
+
+
+@pytest.mark.parametrize("compiler", ["graph", "xla"])
+@pytest.mark.parametrize("classes", [(5, 6), None], ids=["sigmoid", "softmax"])
+def test_balanced_classes_weigh_what_keras_makes_them_weigh(
+    classes: tuple[int, ...] | None, compiler: Compiler, image_set: ImageSet
+) -> None:
+    """In the whole of `fit`, by its `class_weight`; of every other class three of four images are left out."""
+    data = prepare(Dataset(name="fashion_mnist_sample", classes=classes, train_limit=140), image_set)
+    kept = np.flatnonzero((data.train.labels % 2 == 0) | (np.arange(140) % 4 == 0))
+    labels = data.train.labels[kept]
+    experiment = experiment_of(training={"batch_size": BATCH, "class_weight": "balanced"})
+    engine = engine_of(experiment, data, compiler)
+    engine.choose(kept)
+    reference, rates = stock_model(engine.model), np.full(engine.steps_per_epoch, 0.02)
+    found = engine.train(np.arange(len(kept)), rates, np.full(len(rates), 0.9), 1, 0, 0, len(rates))
+    loss = "binary_crossentropy" if classes else "sparse_categorical_crossentropy"
+    reference.compile(keras.optimizers.SGD(0.02, momentum=0.9), loss)
+    weights = dict(enumerate(compute_class_weight("balanced", classes=np.unique(labels), y=labels)))
+    images = data.scaling.apply(data.train.images[kept])
+    history = reference.fit(
+        images, labels, batch_size=BATCH, shuffle=False, class_weight=weights, epochs=1, verbose=cast(Any, 0)
+    )
+    assert np.average(found["loss"], weights=found["examples"]) == pytest.approx(history.history["loss"][0], rel=1e-5)
+    for ours, theirs in zip(engine.model.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 def exact_copy(model: keras.Model) -> keras.Model:

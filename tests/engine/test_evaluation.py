@@ -10,7 +10,7 @@ import pytest
 
 from dtrain.data.images import ImageSet
 from dtrain.data.prepare import Data, Split, prepare
-from dtrain.engine.evaluation import Evaluation, Evaluator, failure_of, set_final_statistics
+from dtrain.engine.evaluation import Evaluator, set_final_statistics
 from dtrain.engine.model import build_model, output_kind
 from dtrain.engine.objectives import Classification
 from dtrain.experiment.spec import Experiment
@@ -91,30 +91,3 @@ def test_full_pass_sees_each_layer_behind_the_batch_statistics_of_those_below(da
         np.testing.assert_allclose(layer.moving_mean, activated.mean(axis=0), atol=1e-5)
         np.testing.assert_allclose(layer.moving_variance, activated.var(axis=0), atol=1e-4, rtol=1e-4)
         signal = (activated - activated.mean(axis=0)) / np.sqrt(activated.var(axis=0) + 1e-3)
-
-
-def evaluation(right: float, loss: float) -> Evaluation:
-    labels = np.tile(np.arange(10, dtype=np.int32), 100)
-    predicted = np.where(np.arange(1000) < 1000 * right, labels, (labels + 1) % 10)
-    return Evaluation(np.eye(10, dtype=np.float32)[predicted], labels, loss)
-
-
-@pytest.mark.parametrize(
-    ("right", "loss", "said"),
-    [
-        (0.11, 2.3, "accuracy 11.00% of 1,000 images is no better than chance; lower optimizer.learning_rate tenfold"),
-        (0.6, 40.0, "validation loss 40 has exploded; lower optimizer.learning_rate tenfold"),
-        (0.15, 2.2, ""),
-        (0.6, 5.0, ""),
-    ],
-)
-def test_row_72_a_training_that_came_to_nothing_is_said_to(right: float, loss: float, said: str) -> None:
-    found = failure_of(evaluation(right, loss), evaluation(right, loss))
-    assert said in found
-    assert bool(said) == bool(found)
-
-
-def test_row_72_images_learnt_by_heart_are_told_from_a_training_that_learnt_nothing() -> None:
-    found = failure_of(evaluation(1.0, 0.01), evaluation(0.1, 2.5))
-    assert "no better than chance; training accuracy is 100.00%, so what was learnt holds for these" in found
-    assert "learning_rate" not in found

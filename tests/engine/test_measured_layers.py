@@ -21,6 +21,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "residual": {"network": {"depth": 4, "width": 8, "residual": True}, "normalization": "batch_norm"},
     "convolutional": {"network": {"filters": [2, 3], "hidden": [4]}, "activation": "prelu"},
     "noise": {"regularizer": "dropout", "activation": "rrelu"},
+    "weighed": {"training": {"batch_size": 16, "class_weight": "balanced"}},
 }
 
 
@@ -113,7 +114,8 @@ def activations_of(kind: str) -> keras.Model:
 
 def test_activations_within_layers_are_found_too(data: Data) -> None:
     model = activations_of("tanh")
-    network = MeasuredNetwork(model, Classification("softmax"))
+    objective = Classification("softmax")
+    network = MeasuredNetwork(model, objective, lambda *known: tf.reduce_mean(objective.losses(*known[:2])))
     images = data.scaling.apply(data.train.images[:8])
     place = NoisePlace(*(tf.constant(one, tf.uint32) for one in (0, 0, range(8))))
     first, second, _ = network.look(tf.constant(images), tf.constant(data.train.labels[:8]), place).layers

@@ -60,6 +60,9 @@ class Reconstruction:
         """Returns the mean squared error of each image."""
         return keras.losses.mean_squared_error(targets, outputs)
 
+    def weights(self, labels: np.ndarray) -> None:
+        """Returns nothing: all images count alike."""
+
 
 def small_net() -> keras.Model:
     keras.utils.set_random_seed(1)

@@ -100,6 +100,8 @@ dataset.scaling=StandardScaler -> 'standardize'
 training.bs=32 -> 'batch_size'
 training.num_epochs=3 -> 'epochs'
 max_iter=3 -> 'training.epochs'
+class_weight=balanced -> 'training.class_weight'
+training.class_weights=balanced -> 'class_weight'
 n_iter_no_change=3 -> 'training.early_stopping.patience'
 training.early_stopping.monitor=val_acc -> 'val_accuracy'
 training.early_stopping.monitor=loss -> 'val_loss'
@@ -108,8 +110,7 @@ training.save=[hdf5] -> 'h5'
 """
 # what dtrain cannot do, and why there is nothing to write instead
 LACKING_WORDS = [
-    ("class_weight=balanced", "dtrain weighs all classes alike"),
-    ("dataset.class_weight=balanced", "dtrain weighs all classes alike"),
+    ("training.sample_weight=balanced", "dtrain weighs classes, no single images: training.class_weight"),
     ("dataset=kmnist", "dtrain knows no others by name"),
     ("dataset=cifar10", "dtrain knows no others by name"),
     ("loss=mse", "the loss follows from network.output"),
