@@ -18,9 +18,11 @@ class Advice(Problem):
 
     Args:
         rule: The name of its rule.
+        repair: The overrides that put it right, all of them together.
     """
 
     rule: str = ""
+    repair: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{super().__str__()} [{self.rule}]"
@@ -99,7 +101,7 @@ def placed(finding: Finding, document: Document) -> Problem:
 def advised(finding: Finding, document: Document) -> Advice:
     """Returns a piece of advice with the places that it is about."""
     problem = placed(finding, document)
-    return Advice(problem.message, problem.where, problem.hint, finding.rule)
+    return Advice(problem.message, problem.where, problem.hint, finding.rule, finding.repair)
 
 
 def _partner(place: str, received: str, document: Document) -> str:

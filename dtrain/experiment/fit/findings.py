@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import cast
 
 from dtrain.experiment.draft import Draft
-from dtrain.experiment.fit import data, layers, normalizations, regularizers, selu, steps
+from dtrain.experiment.fit import data, descent, layers, normalizations, regularizers, selu, steps
 from dtrain.experiment.fit.rule import Facts, Finding, Rule, Severity
 from dtrain.ground.errors import ConfigError, Problem
 
-MODULES = (data, layers, normalizations, regularizers, selu, steps)
+MODULES = (data, layers, normalizations, regularizers, selu, steps, descent)
 RULES = tuple(one for module in MODULES for one in vars(module).values() if isinstance(one, Rule))
 
 

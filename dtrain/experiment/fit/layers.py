@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dtrain.experiment.draft import DEEP, Draft
+from dtrain.experiment.fit.repairs import PASSING, paired_initializer
 from dtrain.experiment.fit.rule import FOLLOWED, Finding, Places, advice, error, is_plain_and_deep
 from dtrain.experiment.techniques.activations import (
     Exponential,
     HardSigmoid,
+    Linear,
     Rectifier,
     Sigmoid,
     SparseSigmoid,
@@ -18,8 +20,6 @@ from dtrain.experiment.techniques.initializers import (
     Constant,
     GlorotNormal,
     GlorotUniform,
-    HeNormal,
-    HeUniform,
     Identity,
     LecunNormal,
     LecunUniform,
@@ -51,7 +51,7 @@ def identity(one: Draft) -> Iterator[Finding]:
 
 @advice(
     "units that pass on only part of their inputs lower the variance in every layer; He's first weights make up for it",
-    "set initializer to he_normal",
+    "initializer=he_normal",
     Rectifier,
 )
 def rectifier_initializer(one: Draft) -> Places:
@@ -61,29 +61,23 @@ def rectifier_initializer(one: Draft) -> Places:
 
 
 @advice(
-    "He's first weights make up for what a rectifier does not pass on, and bring a sigmoid nearer to where it is flat",
-    "set initializer to glorot_uniform, or leave it out",
-    *SIGMOIDS,
-    HeNormal,
-    HeUniform,
-)
-def sigmoid_initializer(one: Draft) -> Places:
-    he = isinstance(one.initializer, HeNormal | HeUniform) and isinstance(one.normalization, NoNormalization)
-    sigmoid = isinstance(one.activation, SIGMOIDS) and one.network.hidden_layers
-    return ("initializer", "activation") if he and sigmoid else FOLLOWED
-
-
-@advice(
-    "one deviation for layers of any size lets the variance grow with the number of inputs: units saturate or explode",
-    "set initializer to he_normal, or glorot_uniform for tanh and sigmoid",
+    "one large deviation for layers of any size: weighted sums grow with the number of inputs, and units saturate or "
+    "explode",
+    # Fixup takes no normalization
+    lambda one: PASSING if isinstance(one.activation, SIGMOIDS) and not one.network.fixup else paired_initializer(one),
     RandomNormal,
     TruncatedNormal,
     RandomUniform,
+    fix="set initializer to the one that the activation is paired with, and in place of a sigmoid " + PASSING,
 )
 def unscaled_initializer(one: Draft) -> Places:
-    field, deviation = _deviation(one.initializer)
-    large = deviation >= LARGEST_DEVIATION and isinstance(one.normalization, NoNormalization)
-    return (f"initializer.{field}",) if large else FOLLOWED
+    if not _is_unscaled(one):
+        return FOLLOWED
+    return (f"initializer.{_deviation(one.initializer)[0]}", *("activation", "network")[: one.network.hidden_layers])
+
+
+def _is_unscaled(one: Draft) -> bool:
+    return _deviation(one.initializer)[1] >= LARGEST_DEVIATION and isinstance(one.normalization, NoNormalization)
 
 
 def _deviation(initializer: object) -> tuple[str, float]:
@@ -99,9 +93,10 @@ def _deviation(initializer: object) -> tuple[str, float]:
 
 @advice(
     "with equal weights all units of a layer compute the same, and learn the same",
-    "set initializer to he_normal",
+    paired_initializer,
     Constant,
     Zeros,
+    fix="set initializer to the one that the activation is paired with",
 )
 def equal_weights(one: Draft) -> Places:
     equal = isinstance(one.initializer, Constant | Zeros)
@@ -109,21 +104,31 @@ def equal_weights(one: Draft) -> Places:
 
 
 @advice(
-    "where it is flat, units pass on almost no gradient, and less in every layer",
-    "set activation to elu, or normalization to batch_norm",
+    "each layer passes on half of the gradient or less, so that next to nothing reaches the first ones",
+    PASSING,
     *SIGMOIDS,
     TanhShrink,
 )
-def saturation(one: Draft) -> Places:
-    saturates = isinstance(one.activation, (*SIGMOIDS, TanhShrink))
-    return ("activation", "network") if saturates and is_plain_and_deep(one, DEEP) else FOLLOWED
+def vanishing(one: Draft) -> Places:
+    vanishes = isinstance(one.activation, (*SIGMOIDS, TanhShrink)) and not _is_unscaled(one)
+    return ("activation", "network") if vanishes and is_plain_and_deep(one, DEEP) else FOLLOWED
 
 
 @advice(
     "outputs, and gradients with them, grow exponentially from layer to layer",
-    "set activation to elu, or normalization to batch_norm",
+    "activation=elu initializer=he_normal",
     Exponential,
 )
 def explosion(one: Draft) -> Places:
     explodes = isinstance(one.activation, Exponential) and is_plain_and_deep(one, 2)
     return ("activation", "network") if explodes else FOLLOWED
+
+
+@advice(
+    "layers without a non-linearity between them compute little that one alone could not",
+    "activation=elu initializer=he_normal",
+    Linear,
+)
+def linear_layers(one: Draft) -> Places:
+    linear = isinstance(one.activation, Linear) and one.network.hidden_layers
+    return ("activation", "network") if linear else FOLLOWED

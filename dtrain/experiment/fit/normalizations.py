@@ -71,7 +71,7 @@ def averaged_statistics(one: Draft) -> Iterator[Finding]:
 
 @advice(
     "good first weights keep gradients in bounds at the start, and not later in so deep a net",
-    "set normalization to batch_norm, or network.fixup to true in a residual network",
+    "normalization=batch_norm",
     NoNormalization,
 )
 def deep_normalization(one: Draft) -> Places:
@@ -81,7 +81,7 @@ def deep_normalization(one: Draft) -> Places:
 
 @advice(
     "the moving statistics are of so few images that they are noise; small batches need more 9s",
-    "raise momentum, or set final_statistics to full_pass",
+    "normalization.final_statistics=full_pass",
     BatchNorm,
 )
 def batch_norm_window(one: Draft) -> Places:
@@ -92,7 +92,7 @@ def batch_norm_window(one: Draft) -> Places:
 
 @advice(
     "the training ends before the moving statistics have forgotten their first values, so predictions use wrong ones",
-    "lower momentum, or set final_statistics to full_pass",
+    "normalization.final_statistics=full_pass",
     BatchNorm,
 )
 def batch_norm_steps(one: Draft) -> Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,10 +42,11 @@ class Finding:
     Args:
         place: The value to blame.
         message: What was received, and for an error what was expected.
-        hint: The fix.
+        hint: The fix, in words or as it is typed.
         partners: Where the values are that it does not go with, and what they are in words.
         reason: Why it does not.
         rule: The name of the rule.
+        repair: Overrides that are the fix, all of them together; none for an error or a notice.
     """
 
     place: str
@@ -53,6 +55,7 @@ class Finding:
     partners: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     rule: str = ""
+    repair: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, wrong: Contradiction, *section: str | int) -> Finding:
@@ -107,22 +110,28 @@ def notice(check: Check) -> Rule:
     return Rule("notice", check.__name__, lambda one, _: check(one))
 
 
-def advice(reason: str, fix: str, *about: type[Section]) -> Callable[[Callable[[Draft], Places]], Rule]:
+def advice(
+    reason: str, repair: str | Callable[[Draft], str], *about: type[Section], fix: str = ""
+) -> Callable[[Callable[[Draft], Places]], Rule]:
     """Returns a decorator that makes a piece of the lesson's advice of its check, named like the check.
 
     Args:
         reason: Why it matters.
-        fix: What to do instead.
+        repair: The overrides that put it right, all of them together, as one types them; or what gives them.
         about: The kinds that it is worth reading with.
+        fix: What `repair` does, in words, where it depends on the experiment.
     """
+    does = fix if callable(repair) else f"set {repair}"
 
     def rule(check: Callable[[Draft], Places]) -> Rule:
         def find(one: Draft, _: Facts | None) -> Iterator[Finding]:
             if received := [(place, _received(one, place)) for place in check(one)]:
                 (place, value), *partners = received
-                yield Finding(place, f"got {value}", fix, tuple(partners), reason)
+                typed = repair(one) if callable(repair) else repair
+                hint, overrides = f"set {typed}", tuple(shlex.split(typed))
+                yield Finding(place, f"got {value}", hint, tuple(partners), reason, repair=overrides)
 
-        return Rule("advice", check.__name__, find, about=about, text=f"{reason}; {fix}")
+        return Rule("advice", check.__name__, find, about=about, text=f"{reason}; {does}")
 
     return rule
 

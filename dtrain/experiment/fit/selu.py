@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dtrain.experiment.draft import Draft
+from dtrain.experiment.fit.repairs import gentle_alpha_dropout
 from dtrain.experiment.fit.rule import FOLLOWED, Places, advice, regularizer, self_normalises
 from dtrain.experiment.techniques.activations import Selu
 from dtrain.experiment.techniques.initializers import LecunNormal, LecunUniform, VarianceScaling
 from dtrain.experiment.techniques.normalizations import NoNormalization
 from dtrain.experiment.techniques.regularizers import L1, L1L2, AlphaDropout, Dropout, SpatialDropout
 
+ELU = "activation=elu initializer=he_normal normalization=batch_norm network.fixup=false"
+"""SELU's neighbour, which goes with everything that SELU does not go with."""
 
-@advice("SELU only keeps mean 0 and deviation 1 where the inputs have them", "set dataset.scaling to standardize", Selu)
+
+@advice("SELU only keeps mean 0 and deviation 1 where the inputs have them", "dataset.scaling=standardize", Selu)
 def selu_inputs(one: Draft) -> Places:
     return ("dataset.scaling", "activation") if self_normalises(one) and one.dataset.scaling == "unit" else FOLLOWED
 
 
 @advice(
     "SELU only keeps mean and deviation with first weights of variance 1 / fan_in, LeCun's",
-    "set initializer to lecun_normal",
+    "initializer=lecun_normal",
     Selu,
     LecunNormal,
     LecunUniform,
@@ -32,7 +36,7 @@ def selu_initializer(one: Draft) -> Places:
 
 @advice(
     "SELU normalises itself: a normalization costs time and takes away what SELU is chosen for",
-    "set normalization to none, or activation to elu",
+    "normalization=none initializer=lecun_normal dataset.scaling=standardize",
     Selu,
 )
 def selu_normalization(one: Draft) -> Places:
@@ -42,7 +46,7 @@ def selu_normalization(one: Draft) -> Places:
 
 @advice(
     "what is added back shifts mean and deviation: SELU only keeps them in a plain stack of layers",
-    "set activation to elu, or network.residual to false",
+    ELU,
     Selu,
 )
 def selu_residual(one: Draft) -> Places:
@@ -50,7 +54,13 @@ def selu_residual(one: Draft) -> Places:
     return ("network.residual", "activation") if residual else FOLLOWED
 
 
-@advice("zeros shift SELU's mean and deviation; alpha dropout keeps them", "use alpha_dropout", Selu, AlphaDropout)
+@advice(
+    "zeros shift SELU's mean and deviation; alpha dropout keeps them",
+    gentle_alpha_dropout,
+    Selu,
+    AlphaDropout,
+    fix="use alpha_dropout at half the rate, or in front of the last layers only",
+)
 def selu_dropout(one: Draft) -> Places:
     found = regularizer(one, Dropout, SpatialDropout)
     return (*found, "activation") if found and isinstance(one.activation, Selu) else FOLLOWED
@@ -58,7 +68,7 @@ def selu_dropout(one: Draft) -> Places:
 
 @advice(
     "weights driven to zero no longer have the variance that self-normalisation needs",
-    "for a sparse model set activation to elu",
+    ELU,
     Selu,
     L1,
     L1L2,

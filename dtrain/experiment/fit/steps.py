@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 
 from dtrain.experiment.draft import DEEP, Draft, EarlyStopping
+from dtrain.experiment.fit.repairs import at_rate, global_clipping, highest_rate
 from dtrain.experiment.fit.rule import FOLLOWED, Finding, Places, advice, error, notice, training_steps
 from dtrain.experiment.techniques import optimizers
-from dtrain.experiment.techniques.activations import Relu, Relu6
 from dtrain.experiment.techniques.networks import ConvNetwork
 from dtrain.experiment.techniques.normalizations import NoNormalization
 from dtrain.experiment.techniques.schedules import Cosine, Exponential, OneCycle, Performance, Piecewise, Polynomial
@@ -27,8 +27,6 @@ LARGEST_RATES: dict[type[Section], float] = {
 points at 0.003, Lamb 6 at 0.01 and everything at 0.02, Muon 6 at 0.01 and more than 40 at 0.02."""
 SMALLEST_RATES: dict[type[Section], float] = {optimizers.Adadelta: 0.05, optimizers.Ftrl: 0.05}
 """On the sample Adadelta lost 9 points at 0.01 to what it reached at 0.1, and Ftrl 30."""
-LARGEST_VELOCITY = 1.0
-"""learning_rate / (1 - momentum), the step that momentum builds up to: on the sample ReLU collapsed at twice this."""
 PATIENCE = "training.early_stopping.patience"
 FEWEST_CYCLE_STEPS = 100
 LONG_TRAINING = 50
@@ -36,12 +34,9 @@ SETTLED_EPOCHS = 5
 """Shorter trainings are tries, in which no rate need fall."""
 
 
-def _highest_rate(one: Draft) -> tuple[str, float]:
-    if isinstance(one.schedule, OneCycle) and one.schedule.maximum:
-        return "schedule.maximum", one.schedule.maximum
-    if isinstance(one.schedule, Piecewise):
-        return "schedule.values", max(one.schedule.values)
-    return "optimizer.learning_rate", one.optimizer.learning_rate
+def _longer(one: Draft, steps: float) -> str:
+    """Returns what makes the training take so many steps."""
+    return f"training.epochs={math.ceil(one.training.epochs * steps / (training_steps(one) or steps))}"
 
 
 def _patience(one: Draft) -> int | None:
@@ -92,7 +87,8 @@ def muon_convolutions(one: Draft) -> Iterator[Finding]:
 
 @advice(
     "clipping each component turns the gradient: [0.9, 100] becomes [0.9, 1]",
-    "use global_clipnorm, which keeps the direction; or try both",
+    global_clipping,
+    fix="use global_clipnorm, which keeps the direction",
 )
 def clipvalue(one: Draft) -> Places:
     return ("optimizer.clipvalue",) if one.optimizer.clipvalue is not None else FOLLOWED
@@ -100,7 +96,8 @@ def clipvalue(one: Draft) -> Places:
 
 @advice(
     "the norm of each variable's gradient is clipped by itself, which turns the gradient as a whole",
-    "use global_clipnorm, which keeps the direction; or try both",
+    global_clipping,
+    fix="use global_clipnorm, which keeps the direction",
 )
 def clipnorm(one: Draft) -> Places:
     return ("optimizer.clipnorm",) if one.optimizer.clipnorm is not None else FOLLOWED
@@ -108,7 +105,7 @@ def clipnorm(one: Draft) -> Places:
 
 @advice(
     "its rate only ever falls, and in deep nets is spent before the training is done",
-    "set optimizer to rmsprop, nadam or sgd with momentum",
+    "'optimizer={kind: sgd, learning_rate: 0.02, momentum: 0.9, nesterov: true}'",
     optimizers.Adagrad,
     optimizers.Ftrl,
 )
@@ -120,48 +117,34 @@ def adagrad_depth(one: Draft) -> Places:
 
 @advice(
     "its steps are about as large as the rate whatever the gradient, so a rate that suits sgd is too high",
-    "begin at 0.001, or ask `dtrain lr-find`",
+    lambda one: at_rate(one, LARGEST_RATES[type(one.optimizer)] / 10),
     *LARGEST_RATES,
+    fix="begin at 0.001, or ask `dtrain lr-find`",
 )
 def adaptive_rate(one: Draft) -> Places:
-    place, rate = _highest_rate(one)
+    place, rate = highest_rate(one)
     high = rate > LARGEST_RATES.get(type(one.optimizer), math.inf)
     return (place, "optimizer") if high and isinstance(one.normalization, NoNormalization) else FOLLOWED
 
 
 @advice(
     "its steps are far smaller than its rate says: at Keras's default of 0.001 the weights hardly move",
-    "begin at 0.1, or ask `dtrain lr-find`",
+    lambda one: at_rate(one, 0.1),
     *SMALLEST_RATES,
+    fix="begin at 0.1, or ask `dtrain lr-find`",
 )
 def slow_optimizer(one: Draft) -> Places:
-    place, rate = _highest_rate(one)
+    place, rate = highest_rate(one)
     return (place, "optimizer") if rate < SMALLEST_RATES.get(type(one.optimizer), 0.0) else FOLLOWED
 
 
 @advice(
-    "large steps push units where no image activates them: they output 0 for good",
-    "lower the rate, or set activation to elu or leaky_relu",
-    Relu,
-    Relu6,
-)
-def dying_relu(one: Draft) -> Places:
-    if not isinstance(one.activation, Relu | Relu6) or not isinstance(one.optimizer, optimizers.SGD):
-        return FOLLOWED
-    place, rate = _highest_rate(one)
-    momentum = one.optimizer.momentum
-    if momentum and isinstance(one.schedule, OneCycle):
-        momentum = one.schedule.minimum_momentum
-    fast = rate / (1 - momentum) >= LARGEST_VELOCITY
-    return (place, "activation") if fast and isinstance(one.normalization, NoNormalization) else FOLLOWED
-
-
-@advice(
     "such a schedule is best at its end, when the rate is low, and may be stopped long before",
-    "leave patience out: it is then as long as the training",
+    lambda one: f"{PATIENCE}={one.training.epochs}",
     OneCycle,
     Cosine,
     Polynomial,
+    fix="leave patience out: it is then as long as the training",
 )
 def patience_before_end(one: Draft) -> Places:
     patience = _patience(one)
@@ -171,8 +154,9 @@ def patience_before_end(one: Draft) -> Places:
 
 @advice(
     "a cycle of so few steps leaves no time at the high rates, nor at the low ones",
-    "train for more epochs, or set schedule to constant",
+    lambda one: _longer(one, FEWEST_CYCLE_STEPS),
     OneCycle,
+    fix="train for more epochs",
 )
 def one_cycle_steps(one: Draft) -> Places:
     steps = training_steps(one)
@@ -180,20 +164,27 @@ def one_cycle_steps(one: Draft) -> Places:
     return ("schedule", "training.epochs") if few and isinstance(one.schedule, OneCycle) else FOLLOWED
 
 
-@advice("the training ends before the rate is ever reduced", "lower schedule.patience", Performance)
+@advice(
+    "the training ends before the rate is ever reduced",
+    lambda one: f"schedule.patience={max(1, min(one.training.epochs, _patience(one) or one.training.epochs) // 2)}",
+    Performance,
+    fix="lower schedule.patience",
+)
 def performance_patience(one: Draft) -> Places:
     if not isinstance(one.schedule, Performance) or one.schedule.every_steps is not None:
         return FOLLOWED
     own, patience = "schedule.patience", _patience(one)
-    if one.schedule.patience >= one.training.epochs:
+    # of a single epoch none can be waited for
+    if one.schedule.patience >= max(one.training.epochs, 2):
         return (own, "training.epochs")
-    return (own, PATIENCE) if patience is not None and one.schedule.patience >= patience else FOLLOWED
+    return (own, PATIENCE) if patience is not None and one.schedule.patience >= max(patience, 2) else FOLLOWED
 
 
 @advice(
     "the rate hardly falls at all, or is next to nothing long before the end",
-    "set decay_epochs to about the number of epochs",
+    lambda one: f"schedule.decay_epochs={one.training.epochs}",
     Exponential,
+    fix="set decay_epochs to about the number of epochs",
 )
 def exponential_span(one: Draft) -> Places:
     if not isinstance(one.schedule, Exponential):
@@ -206,14 +197,18 @@ def exponential_span(one: Draft) -> Places:
 
 @advice(
     "a long training overfits in the end; early stopping keeps the best epoch at no cost",
-    "leave early_stopping out, which turns it on",
+    "'training.early_stopping={patience: 10}'",
 )
 def no_early_stopping(one: Draft) -> Places:
     long = _patience(one) is None and one.training.epochs >= LONG_TRAINING
     return ("training.early_stopping", "training.epochs") if long and not one.schedule.best_at_end else FOLLOWED
 
 
-@advice("the training ends first, so nothing is ever stopped early", "lower patience or train for more epochs")
+@advice(
+    "the training ends first, so nothing is ever stopped early",
+    lambda one: f"training.epochs={2 * (_patience(one) or 1)}",
+    fix="train for more epochs",
+)
 def patience_beyond_end(one: Draft) -> Places:
     patience = _patience(one)
     # the default is not the user's choice, and a schedule that is best at its end wants the whole training
