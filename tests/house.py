@@ -38,6 +38,7 @@ COVERED = {
     "reuse.normalizing": "reuse/test_strangers.py",
     "reuse.plans": "reuse/test_strangers.py",
     "statistics.wording": "statistics/test_verdicts.py",
+    "studies.ranking": "workflows/test_compare.py",
     "trials.outcome": "workflows/test_run.py",
     "trials.resuming": "workflows/test_resume.py",
     "trials.trained_run": "workflows/test_evaluate.py",

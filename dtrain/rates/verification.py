@@ -66,7 +66,7 @@ class Verdict:
     safe: bool = True
 
 
-def verdict_on(trials: Sequence[Trial]) -> Verdict:
+def verdict_on(trials: Sequence[Trial], chance: float) -> Verdict:
     """Returns what trials of the same seeds say of the rate whose multiple is one.
 
     No probability is corrected: each of two rates that are as good is called better in 2.5% of cases, and the
@@ -74,11 +74,14 @@ def verdict_on(trials: Sequence[Trial]) -> Verdict:
 
     Args:
         trials: The suggestion and its neighbours.
+        chance: The accuracy that shows that something was learnt.
     """
     suggested = next(one for one in trials if one.multiple == 1)
     if suggested.diverged:
         count = f"{suggested.diverged} of {len(suggested.accuracies)} brief trainings"
         return Verdict(f"{count} at {suggested.learning_rate:.2g} diverged", tuple(trials), safe=False)
+    if all(accuracy <= chance for one in trials for accuracy in one.finite):
+        return Verdict("no verdict: at none of the rates do brief trainings learn more than chance", tuple(trials))
     rivals = [one for one in trials if one is not suggested and not one.diverged]
     policy = Policy(tuple((one.name, suggested.name) for one in rivals), "none", worth=WITHIN)
     found = judge({one.name: dict(enumerate(one.accuracies)) for one in trials}, policy)
@@ -93,8 +96,9 @@ def _words(trials: Sequence[Trial], policy: Policy) -> str:
         return "no other rate to compare it with"
     possible = [one.name for one, beside in found.items() if _highest_gain(beside) > WITHIN]
     if not possible:
-        return f"confirmed: no other of the rates is more than {100 * WITHIN:.0f} points better"
-    better = [one for one, beside in found.items() if beside.verdict == "better"]
+        others = "of the rates at which every seed trains" if any(one.diverged for one in trials) else "of the rates"
+        return f"confirmed: no other {others} is more than {100 * WITHIN:.0f} points better"
+    better = [one for one, beside in found.items() if beside.verdict == "better" and one.name in possible]
     if not better:
         return f"not told apart: {' or '.join(possible)} may be more than {100 * WITHIN:.0f} points better"
     best = max(better, key=lambda one: fmean(one.finite))

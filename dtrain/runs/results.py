@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from dtrain.experiment.config.placing import Advice
 from dtrain.ground.errors import RunConflictError
 from dtrain.ground.result import Result
 from dtrain.runs.folder import RunFolder
-from dtrain.statistics.balance import are_imbalanced, balanced_accuracy, majority_share
+from dtrain.statistics.balance import are_imbalanced, balanced_accuracy, chance_accuracy, majority_share
 from dtrain.statistics.intervals import Interval, accuracy_interval, wilson_interval
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class SplitResult:
     images: int
     majority: float | None = None
     balanced_accuracy: float | None = None
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether nothing was learnt; not where the result does not say how frequent the classes are."""
+        if self.majority is None or self.accuracy > chance_accuracy(self.majority, self.images):
+            return False
+        # a rare class that is found costs accuracy; one of k classes that is always named balances to 1 / k
+        return self.balanced_accuracy is None or math.isclose(1 / self.balanced_accuracy % 1, 0, abs_tol=1e-9)
 
 
 def split_result(evaluation: Evaluation) -> SplitResult:

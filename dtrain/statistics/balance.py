@@ -15,6 +15,8 @@ Labels = npt.NDArray[Any]
 
 IMBALANCED = 1.5
 """The most frequent class has so many times its even share, or more."""
+DEVIATIONS = 3.0
+"""By which an accuracy must exceed that of knowing nothing."""
 
 
 def majority_share(labels: Labels) -> float:
@@ -24,6 +26,16 @@ def majority_share(labels: Labels) -> float:
         labels: Whole numbers from 0 [images], at least one.
     """
     return float(np.bincount(labels).max() / len(labels))
+
+
+def chance_accuracy(majority: float, images: int) -> float:
+    """Returns the accuracy that always naming the most frequent class exceeds in one of about 700 sets of images.
+
+    Args:
+        majority: Share of that class among all images there are.
+        images: How many are in a set.
+    """
+    return majority + DEVIATIONS * math.sqrt(majority * (1 - majority) / images)
 
 
 def are_imbalanced(labels: Labels, classes: int) -> bool:

@@ -29,12 +29,14 @@ class Policy:
             are looked at; those given; or none.
         level: How often chance alone may make any verdict.
         worth: The smallest difference that would matter; None where nobody says.
+        at_chance: Arms that have learnt nothing: two of them are not compared.
     """
 
     pairs: tuple[tuple[str, str], ...]
     correction: Literal["all pairs", "given pairs", "none"] = "given pairs"
     level: float = LEVEL
     worth: float | None = None
+    at_chance: frozenset[str] = frozenset()
 
     @property
     def sought(self) -> float:
@@ -69,6 +71,7 @@ class Verdict:
         smallest_seen: The smallest true difference that so many seeds see in four of five cases, by their spread.
         seeds_needed: How many seeds see the difference that would matter, or else one point, in four of five cases;
             None where it takes too many, or nothing is known of the spread.
+        at_chance: Whether neither has learnt anything, so that there is nothing to decide.
         words: All of it in a sentence.
         mcnemar: Two of their models image by image, where somebody compared these.
         verdict_on_models: What may be said of the first of these models on these images.
@@ -89,6 +92,12 @@ class Verdict:
     verdict: Outcome = "cannot be decided"
     smallest_seen: float | None = None
     seeds_needed: int | None = None
+    at_chance: bool = False
     words: str = ""
     mcnemar: McNemar | None = None
     verdict_on_models: Outcome | None = None
+
+    @property
+    def single_seeds(self) -> bool:
+        """Whether nothing can be said but of two of the models."""
+        return self.verdict == "cannot be decided" and not self.difference and not self.at_chance

@@ -29,7 +29,8 @@ def judge(measured: Measured, policy: Policy) -> tuple[Verdict, ...]:
 
     The t test decides: paired where five seeds or more are shared, and else Welch's. Nothing but the number of seeds
     chooses it: no result, and no other arm. The exact test stands beside it. An arm that lost seeds to divergence is
-    never better on the mean of the rest; how often each diverged is tested too.
+    never better on the mean of the rest; how often each diverged is tested too. Of two arms that have learnt nothing
+    none is better.
 
     Args:
         measured: Every arm, with at least one seed.
@@ -127,6 +128,8 @@ def _with_power(one: Verdict, of_more: Difference | None, level: float, sought: 
 def _judged(one: Verdict, corrected: float, policy: Policy) -> Verdict:
     if one.decided_by:
         one = replace(one, corrected=corrected)
+    if {one.first, one.second} <= policy.at_chance:
+        return replace(one, at_chance=True, words=sentence(replace(one, at_chance=True), policy))
     one = replace(one, verdict=_outcome(one, policy))
     if one.interval and one.decided_by == "t" and one.verdict in ("better", "worse"):
         # Holm's method corrects all but its first step for less than the interval does, which then ends at 0

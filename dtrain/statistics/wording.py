@@ -10,6 +10,8 @@ from dtrain.statistics.significance import Difference, McNemar
 
 def sentence(verdict: Verdict, policy: Policy) -> str:
     """Returns the verdict and, divided by semicolons, all that speaks for it."""
+    if verdict.at_chance:
+        return f"neither {verdict.first} nor {verdict.second} is better than chance, so there is nothing to compare"
     return "; ".join([_claim(verdict, policy), *_evidence(verdict, policy)])
 
 

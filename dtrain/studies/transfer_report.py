@@ -14,6 +14,7 @@ from dtrain.ground.reading import read_json
 from dtrain.ground.result import Result
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import RESUMABLE, STATES_IN_WORDS, current_status
+from dtrain.runs.results import SplitResult
 from dtrain.runs.status import TRANSFER
 from dtrain.statistics.intervals import Interval, accuracy_interval
 from dtrain.statistics.policy import Outcome, Policy, Verdict
@@ -46,6 +47,7 @@ class ArmReport:
         accuracies: Test accuracy of each seed; None where it diverged.
         mean: Over the seeds that did not diverge; None where all did.
         interval: Student's 95% interval of the mean, from 0 to 1; None with fewer than two seeds.
+        at_chance: Whether no seed has learnt anything.
     """
 
     name: Arm
@@ -54,6 +56,7 @@ class ArmReport:
     accuracies: tuple[float | None, ...]
     mean: float | None
     interval: Interval | None
+    at_chance: bool = False
 
     @property
     def measured(self) -> tuple[float, ...]:
@@ -154,20 +157,25 @@ def contrasts(arms: tuple[ArmReport, ...], seeds: tuple[int, ...]) -> tuple[Verd
 
 
 def _policy(arms: tuple[ArmReport, ...]) -> Policy:
-    return Policy(tuple((arms[0].name, control.name) for control in arms[1:]))
+    at_chance = frozenset[str](arm.name for arm in arms if arm.at_chance)
+    return Policy(tuple((arms[0].name, control.name) for control in arms[1:]), at_chance=at_chance)
 
 
-def arm_report(name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], one: Mapping[int, float]) -> ArmReport:
+def arm_report(
+    name: Arm, stages: tuple[Stage, ...], seeds: tuple[int, ...], tests: Mapping[int, SplitResult]
+) -> ArmReport:
     """Returns what an arm says.
 
     Args:
         name: The arm.
         stages: What was trained, and how.
         seeds: All seeds.
-        one: Test accuracy of each seed that did not diverge.
+        tests: What each seed that did not diverge makes of the test images.
     """
+    one = {seed: test.accuracy for seed, test in tests.items()}
     mean, interval = accuracy_interval(list(one.values())) if one else (None, None)
-    return ArmReport(name, ARMS[name], stages, tuple(one.get(seed) for seed in seeds), mean, interval)
+    at_chance = bool(tests) and all(test.at_chance for test in tests.values())
+    return ArmReport(name, ARMS[name], stages, tuple(one.get(seed) for seed in seeds), mean, interval, at_chance)
 
 
 def verdict_in_words(found: tuple[Verdict, ...], arms: tuple[ArmReport, ...]) -> str:
@@ -185,6 +193,8 @@ def verdict_in_words(found: tuple[Verdict, ...], arms: tuple[ArmReport, ...]) ->
 
 
 def _beside(one: Verdict, control: ArmReport, policy: Policy) -> str:
+    if one.at_chance:
+        return f"beside {control.words}, neither has learnt more than chance, so there is nothing to compare"
     said, numbers = IN_WORDS[one.verdict], list[str]()
     if one.decided_by == "divergence" and one.verdict in ("better", "worse"):
         said = f"reuse diverges {'less' if one.verdict == 'better' else 'more'} often"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from csv import writer
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Literal
 
 from dtrain.experiment.config.differences import Settings, differing_settings
@@ -19,11 +18,11 @@ from dtrain.ground.printable import printable
 from dtrain.ground.result import Result
 from dtrain.runs.results import ARM, SHOWN_DIGITS, Reuse, SplitResult
 from dtrain.statistics.intervals import Interval, accuracy_interval
-from dtrain.statistics.policy import Policy, Verdict
+from dtrain.statistics.policy import Verdict
 from dtrain.statistics.power import seeds_to_see
-from dtrain.statistics.significance import LEVEL, mcnemar
-from dtrain.statistics.verdicts import judge, with_models
+from dtrain.statistics.significance import LEVEL
 from dtrain.studies.groups import NOT_RECORDED, ComparedRun, Group, LeftOut, read_groups
+from dtrain.studies.ranking import ranked, verdicts
 from dtrain.studies.same_images import check_same_images
 
 WHERE = "dtrain compare"
@@ -133,12 +132,12 @@ def compare(
     groups, left_out = read_groups(runs_dir, runs)
     _check_two(groups, left_out)
     check_same_images(groups)
-    ranked = _ranked(groups)
+    in_order = ranked(groups)
     report = CompareReport(
         images=groups[0].runs[0].result.test.images,
         digest=groups[0].runs[0].digest,
-        standings=tuple(_standing(group, own) for group, own in zip(ranked, _settings(ranked), strict=True)),
-        pairs=_verdicts(ranked, worth),
+        standings=tuple(_standing(group, own) for group, own in zip(in_order, _settings(in_order), strict=True)),
+        pairs=verdicts(in_order, worth),
         left_out=tuple(left_out),
         warnings=_warnings(groups, left_out),
         advised_seeds=seeds_to_see(ADVISED_EFFECT, LEVEL / math.comb(len(groups), 2)),
@@ -181,12 +180,6 @@ def _check_two(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> None:
     raise UsageError(f"got {what}; expected at least two experiments", where=WHERE, hint=hint)
 
 
-def _ranked(groups: Sequence[Group]) -> list[Group]:
-    """The best by mean validation accuracy first; the mean of what is left where seeds diverged is no rank."""
-    means = {group.name: fmean(run.result.validation.accuracy for run in group.runs) for group in groups}
-    return sorted(groups, key=lambda group: (bool(group.diverged), -means[group.name]))
-
-
 def _settings(groups: Sequence[Group]) -> list[Settings]:
     """What differs, and first what the experiments do not say: arm, base, and whether the run departs from its file."""
     reuses = [group.runs[0].reuse for group in groups]
@@ -200,31 +193,6 @@ def _settings(groups: Sequence[Group]) -> list[Settings]:
                 settings[key] = value
     others = differing_settings([group.runs[0].experiment for group in groups])
     return [first | more for first, more in zip(found, others, strict=True)]
-
-
-def _verdicts(groups: Sequence[Group], worth: float | None) -> tuple[Verdict, ...]:
-    """The best against each other one, where a single seed cannot say anything model by model.
-
-    Which one is the best is known only from the results, so that it has in effect been compared with all others, and
-    they with each other: to correct for the comparisons with the best alone would be too little.
-    """
-    measured = {
-        group.name: dict.fromkeys(group.diverged) | {run.result.seed: run.result.test.accuracy for run in group.runs}
-        for group in groups
-    }
-    pairs = tuple((groups[0].name, other.name) for other in groups[1:])
-    verdicts = judge(measured, Policy(pairs, "all pairs", worth=worth))
-    return tuple(
-        one if one.difference or one.verdict != "cannot be decided" else _on_models(one, groups[0], other)
-        for one, other in zip(verdicts, groups[1:], strict=True)
-    )
-
-
-def _on_models(verdict: Verdict, first: Group, second: Group) -> Verdict:
-    runs = [{run.result.seed: run for run in group.runs} for group in (first, second)]
-    common = sorted(runs[0].keys() & runs[1].keys())
-    one, other = (group[common[0] if common else min(group)].right() for group in runs)
-    return with_models(verdict, mcnemar(one, other))
 
 
 def _standing(group: Group, settings: Settings) -> Standing:

@@ -88,8 +88,8 @@ def _trained(
 
 def _report(design: Design, folder: RunFolder, results: Results) -> TransferReport:
     source, experiment, kept = design.source, design.experiment, design.graft.cut
-    accuracies = {name: {seed: one.test.accuracy for seed, one in runs.items()} for name, runs in results.items()}
-    arms = tuple(arm_report(name, design.stages(name), design.seeds, accuracies[name]) for name in design.names)
+    tests = {name: {seed: one.test for seed, one in runs.items()} for name, runs in results.items()}
+    arms = tuple(arm_report(name, design.stages(name), design.seeds, tests[name]) for name in design.names)
     found, some = contrasts(arms, design.seeds), next(iter(results["transfer"].values()))
     trained = [one for runs in results.values() for one in runs.values()]
     assert experiment.transfer

@@ -32,7 +32,8 @@ REPORT = RateReport(
             Trial(0.0123, 1.0, (0.81, 0.82, 0.83)),
             Trial(0.0369, 3.0, (0.8, None, None)),
             Trial(1.2, 9.0, (None,) * 3),
-        )
+        ),
+        chance=0.1,
     ).trials,
     verdict="confirmed",
 )

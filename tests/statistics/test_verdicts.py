@@ -46,6 +46,13 @@ def test_shared_seeds_are_paired() -> None:
     assert two(list(shared), list(better)).verdict == "worse"
 
 
+def test_arms_that_have_learnt_nothing_are_not_compared() -> None:
+    found = two([0.101, 0.102, 0.100, 0.101, 0.102], [0.098, 0.098, 0.097, 0.098, 0.098], at_chance=frozenset(BOTH[0]))
+    assert (found.verdict, found.at_chance) == ("cannot be decided", True)
+    assert found.words == "neither elu nor selu is better than chance, so there is nothing to compare"
+    assert two(ELU, [0.1] * 5, at_chance=frozenset({"selu"})).verdict == "better"
+
+
 @pytest.mark.parametrize(
     ("number", "first", "paired"), [(5, 0, 5), (12, 0, 12), (10, 5, 5), (10, 6, 0), (4, 0, 0), (6, 20, 0)]
 )

@@ -21,7 +21,7 @@ IMAGES = 200
 
 def split(accuracy: float) -> SplitResult:
     correct = round(accuracy * IMAGES)
-    return SplitResult(0.5, correct / IMAGES, wilson_interval(correct, IMAGES), IMAGES)
+    return SplitResult(0.5, correct / IMAGES, wilson_interval(correct, IMAGES), IMAGES, majority=0.1)
 
 
 def measured(epoch: int, **changed: float | None) -> dict[str, Any]:

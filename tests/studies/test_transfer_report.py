@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from dtrain.experiment.transfer import Arm
+from dtrain.runs.results import SplitResult
+from dtrain.statistics.intervals import wilson_interval
 from dtrain.statistics.policy import Verdict
 from dtrain.studies.transfer_report import arm_report, contrasts, verdict_in_words
 
@@ -20,9 +22,25 @@ LAST: dict[int, float] = {5: 0.996}
 def said(seeds: tuple[int, ...] = SIX, **accuracies: Mapping[int, float]) -> tuple[tuple[Verdict, ...], str]:
     """The contrasts and the verdict of arms."""
     names: dict[Arm, Mapping[int, float]] = {name: accuracies[name] for name in accuracies}  # type: ignore[misc]
-    arms = tuple(arm_report(name, (), seeds, one) for name, one in names.items())
+    tests = {name: {seed: split(accuracy) for seed, accuracy in one.items()} for name, one in names.items()}
+    arms = tuple(arm_report(name, (), seeds, one) for name, one in tests.items())
     found = contrasts(arms, seeds)
     return found, verdict_in_words(found, arms)
+
+
+def split(accuracy: float) -> SplitResult:
+    """A result on 2,000 test images of two classes."""
+    return SplitResult(0.5, accuracy, wilson_interval(round(2000 * accuracy), 2000), 2000, majority=0.5)
+
+
+def test_two_arms_that_have_learnt_nothing_are_not_compared() -> None:
+    guesses = {seed: 0.5 + 0.002 * seed for seed in SIX}
+    (scratch, random), verdict = said(transfer=guesses, scratch=dict.fromkeys(SIX, 0.5), random=WORSE)
+    assert (scratch.at_chance, scratch.verdict, random.verdict) == (True, "cannot be decided", "worse")
+    assert verdict.startswith(
+        "beside the same network from scratch, neither has learnt more than chance, so there is nothing to compare; "
+        "beside random layers, the same stages, reuse hurts"
+    )
 
 
 def test_each_contrast_is_corrected_for_the_other() -> None:

@@ -72,6 +72,15 @@ def test_row_55_single_runs_are_compared_image_by_image(tmp_path: Path) -> None:
     assert report.standings[0].test.interval.low == pytest.approx(wilson.low)
 
 
+@pytest.mark.parametrize("seeds", [6, 1])
+def test_experiments_none_of_which_learnt_get_no_verdict(seeds: int, tmp_path: Path) -> None:
+    several(tmp_path, "elu", [0.11, 0.12, 0.11, 0.12, 0.115, 0.11][:seeds])
+    several(tmp_path, "selu", [0.09, 0.1, 0.09, 0.1, 0.095, 0.09][:seeds], written=LIKE_SELU)
+    (pair,) = compare(tmp_path, ["elu", "selu"]).pairs
+    assert (pair.verdict, pair.verdict_on_models) == ("cannot be decided", None)
+    assert pair.words == "neither elu nor selu is better than chance, so there is nothing to compare"
+
+
 def test_arm_and_base_are_among_what_differs(tmp_path: Path) -> None:
     with_base = {"transfer": {"frozen_epochs": 1}}
     for name, arm, base in (("reused", "transfer", "b" * 64), ("scratch", "scratch", "b" * 64)):

@@ -1,0 +1,36 @@
+"""Results of runs: when a result is no better than chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dtrain.runs.results import SplitResult
+from dtrain.statistics.balance import chance_accuracy
+from dtrain.statistics.intervals import wilson_interval
+
+
+def result(accuracy: float, majority: float | None = 0.1, balanced: float | None = None) -> SplitResult:
+    interval = wilson_interval(round(2000 * accuracy), 2000)
+    return SplitResult(0.5, accuracy, interval, 2000, majority=majority, balanced_accuracy=balanced)
+
+
+def test_guesses_hardly_ever_exceed_chance() -> None:
+    guessed = np.random.default_rng(0).binomial(2000, 0.1, 100_000) / 2000
+    assert 0 < np.mean(guessed > chance_accuracy(0.1, 2000)) < 0.005
+
+
+@pytest.mark.parametrize(
+    ("one", "at_chance"),
+    [
+        (result(0.1), True),
+        (result(0.119), True),
+        (result(0.13), False),
+        (result(0.1, majority=None), False),
+        (result(0.97, majority=0.97, balanced=0.5), True),
+        (result(0.9, majority=0.97, balanced=0.87), False),
+        (result(0.6, majority=0.6, balanced=1 / 3), True),
+    ],
+)
+def test_a_result_is_at_chance_where_nothing_was_learnt(one: SplitResult, at_chance: bool) -> None:
+    assert one.at_chance == at_chance
