@@ -81,8 +81,9 @@ class LayerLog:
         names = dict.fromkeys(name for row in self._rows for name in row)
         return {name: np.stack([row[name] for row in self._rows]) for name in names}
 
-    def restore(self, records: Mapping[str, Array]) -> None:
-        """Takes the place of what was measured."""
+    def restore(self, records: Mapping[str, Array], first_step: int) -> None:
+        """Takes the place of what was measured, in the stage that begins with this step."""
+        self._first_step = first_step
         count = len(records.get("step", ()))
         self._rows = [{name: values[number] for name, values in records.items()} for number in range(count)]
 

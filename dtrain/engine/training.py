@@ -136,7 +136,7 @@ class Trainer:
         self._patience.best, self._patience.best_epoch = state.best, state.best_epoch
         self._patience.best_weights = state.best_weights
         if self._layers:
-            self._layers.restore(state.layers)
+            self._layers.restore(state.layers, self._first_step)
         self._log = StepLog()
         first = len(self._ended) * self.steps_per_epoch
         for part in (slice(None, first), slice(first, None)) if state.steps else ():

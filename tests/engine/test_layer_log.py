@@ -69,9 +69,12 @@ def test_going_on_from_any_border_measures_what_training_through_does(data: Data
 def test_another_stage_measures_its_own_first_steps(data: Data) -> None:
     history, _, trainer = watched(data, measures="layers", epochs=3)
     experiment = trainer._experiment
-    second = Trainer(experiment, data, *compiled(experiment, data), Watcher(), trainer)
-    steps = second.train().layers["step"].tolist()
-    assert steps == [*history.layers["step"].tolist(), *range(16, 26), 29]
+    watcher = Watcher()
+    whole = Trainer(experiment, data, *compiled(experiment, data), watcher, trainer).train()
+    assert whole.layers["step"].tolist() == [*history.layers["step"].tolist(), *range(16, 26), 29]
+    resumed = Trainer(experiment, data, *compiled(experiment, data), Watcher())
+    resumed.restore(next(state for state in watcher.states if state.step == 18))
+    np.testing.assert_equal(resumed.train().layers, whole.layers)
 
 
 def test_an_epoch_of_less_than_a_batch_has_a_last_step_too(data: Data) -> None:
