@@ -5,6 +5,7 @@ from dtrain.api import evaluate as evaluate
 from dtrain.api import load as load
 from dtrain.api import lr_find as lr_find
 from dtrain.api import mc_predict as mc_predict
+from dtrain.api import probe as probe
 from dtrain.api import resume as resume
 from dtrain.api import run as run
 from dtrain.api import show as show

@@ -32,7 +32,7 @@ SMALLER = "training.epochs=5", 'training.epochs=2", "network=[16]", "training.en
 FUNCTIONS = {
     name.replace("_", "-"): function
     for name, function in inspect.getmembers(api, inspect.isfunction)
-    if function.__module__ == api.__name__ and not name.startswith("_") and name != "load"
+    if function.__module__.startswith(api.__name__) and not name.startswith("_") and name != "load"
 }
 ELU, SELU = dtrain.load(), dtrain.load(activation="selu")
 

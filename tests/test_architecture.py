@@ -25,6 +25,7 @@ FROM_DOOR_TO_CELLAR = [
     "reuse",
     "plots",
     "rates",
+    "diagnosis",
     "runs",
     "engine",
     "data",
@@ -43,7 +44,7 @@ def test_every_room_is_on_the_list_which_is_short() -> None:
 
 def test_the_gradient_step_is_within_four_files_of_the_function_that_a_command_calls() -> None:
     api, *way = house.way_to_the_gradient()
-    assert api == "dtrain.api" and len(way) <= 4
+    assert api == "dtrain.api.training" and len(way) <= 4
     assert "GradientTape" in (ROOT.parent / f"{way[-1].replace('.', '/')}.py").read_text()
 
 

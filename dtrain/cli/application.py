@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dtrain import __version__
-from dtrain.cli import files, results, training
+from dtrain.cli import diagnosis, files, results, training
 from dtrain.cli.failures import explain, open_missing_streams, own_process
 from dtrain.ground.signals import signals_unwind
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (training, files, results):
+for group in (training, diagnosis, files, results):
     app.add_typer(group.commands)
 
 COMPLETION = "_DTRAIN_COMPLETE"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dtrain import api
+from dtrain.api import results
 from dtrain.cli.arguments import DataDir, Device, Json, Quiet, Run, Runs, RunsDir
 from dtrain.cli.performing import perform
 
@@ -19,7 +19,7 @@ def show_command(run: Run = None, runs_dir: RunsDir = Path("runs"), as_json: Jso
     """Show a run, also while it is still going on."""
     from dtrain.display.description import publish
 
-    publish(api.show(run, runs_dir=runs_dir), as_json=as_json)
+    publish(results.show(run, runs_dir=runs_dir), as_json=as_json)
 
 
 @commands.command("compare")
@@ -56,7 +56,7 @@ def evaluate_command(
     quiet: Quiet = False,
 ) -> None:
     """Show what a trained model gets right and wrong, class by class, with its worst mistakes."""
-    perform(api.evaluate, locals())
+    perform(results.evaluate, locals())
 
 
 @commands.command("mc-predict")
@@ -85,4 +85,4 @@ def mc_predict_command(
     quiet: Quiet = False,
 ) -> None:
     """Predict with dropout on, many times (Monte Carlo dropout), and say whether their mean can be trusted."""
-    perform(api.mc_predict, locals())
+    perform(results.mc_predict, locals())

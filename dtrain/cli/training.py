@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from dtrain import api
+from dtrain.api import training
 from dtrain.cli.arguments import Configuration, DataDir, Device, Json, Quiet, Run, RunsDir, Strict
 from dtrain.cli.performing import perform
 from dtrain.ground.errors import PartialFailure
@@ -28,7 +28,7 @@ def run_command(
     quiet: Quiet = False,
 ) -> None:
     """Train an experiment; metrics, curves and models go into a new run folder."""
-    _end(perform(api.run, locals()))
+    _end(perform(training.run, locals()))
 
 
 @commands.command("resume")
@@ -49,7 +49,7 @@ def resume_command(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted, died or failed, to the same result; or train it for longer."""
-    _end(perform(api.resume, locals()))
+    _end(perform(training.resume, locals()))
 
 
 @commands.command("lr-find")
@@ -75,7 +75,7 @@ def lr_find_command(
     quiet: Quiet = False,
 ) -> None:
     """Suggest a learning rate: raise it until training diverges, and read the loss."""
-    perform(api.lr_find, locals())
+    perform(training.lr_find, locals())
 
 
 @commands.command("transfer")
@@ -101,7 +101,7 @@ def transfer_command(
     quiet: Quiet = False,
 ) -> None:
     """Reuse the layers of a trained model for another task, and say whether that helped."""
-    _end(perform(api.transfer, locals()))
+    _end(perform(training.transfer, locals()))
 
 
 def _end(result: Any) -> None:

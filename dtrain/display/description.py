@@ -25,6 +25,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "DataReport": "results.describe_data",
     "EvaluationReport": "results.describe_evaluation",
     "McReport": "uncertainty.describe_mc",
+    "ProbeReport": "probe.describe_probe",
     "RateReport": "rates.describe_rates",
     "RunReport": "results.describe_run_report",
     "RunResult": "results.describe_run",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from dtrain.engine.depth import any_depth
 from dtrain.engine.layer_measures import FLAT, NormalizationStep
 from dtrain.engine.objectives import Objective
 from dtrain.engine.penalties import weight_penalty
@@ -122,7 +123,7 @@ class MeasuredLayer:
         """Returns the slope of each unit at each of the pre-activations [grid, ..., units]."""
         shape = self.tensors[1].shape[1:]
         slopes = self.slopes(tf.constant(np.broadcast_to(grid.reshape(-1, *[1] * len(shape)), (len(grid), *shape))))
-        return None if slopes is None else slopes.numpy()  # type: ignore[no-any-return]
+        return None if slopes is None else slopes.numpy()
 
     @property
     def _activate(self) -> Callable[..., tf.Tensor] | None:
@@ -167,6 +168,7 @@ class MeasuredNetwork:
         mean_loss: From targets, outputs and the indices of the examples to what training makes smaller.
     """
 
+    @any_depth()
     def __init__(
         self,
         model: keras.Model,

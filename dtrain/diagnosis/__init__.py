@@ -1,0 +1,1 @@
+"""What happens inside a network: measures before the first step and while it trains."""
