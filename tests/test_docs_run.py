@@ -18,7 +18,7 @@ from tests.pages import FENCE, PAGES, README, ROOT, Command, blocks, commands
 from tests.studies import made_runs
 
 SMALLER = {
-    "run": ("training.epochs=2", "dataset.train_limit=400"),
+    "run": ("training.epochs=2", "dataset.train_limit=400", "training.engine=graph"),
     "transfer": ("transfer.frozen_epochs=1", "transfer.unfrozen_epochs=1"),
 }
 FEWER_SEEDS = "2"

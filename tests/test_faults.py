@@ -223,7 +223,7 @@ def test_row_66_killed_at_a_named_point(name: str, point: str, references: Refer
 
 
 @pytest.mark.parametrize("name", [*EXPERIMENTS, TRANSFER])
-@pytest.mark.parametrize("chance", range(3))
+@pytest.mark.parametrize("chance", range(2))
 def test_row_66_killed_at_any_moment(name: str, chance: int, references: References, tmp_path: Path) -> None:
     reference, generator = references(name), random.Random(f"{name} {chance}")
     first, cut = reference.first, tmp_path / "cut"
@@ -246,7 +246,7 @@ def test_row_66_killed_again_and_again_while_going_on(
     point: str, name: str, references: References, tmp_path: Path
 ) -> None:
     reference, reached = references(name), [0]
-    for _ in range(3):
+    for _ in range(2):
         with child(reference, tmp_path, POINTS[point]) as process:
             said = process.communicate()
         assert process.returncode == -signal.SIGKILL, said
