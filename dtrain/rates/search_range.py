@@ -45,8 +45,6 @@ class RateRange:
         if self.iterations is not None and not FEWEST_ITERATIONS <= self.iterations <= MOST_ITERATIONS:
             expected = f"expected {FEWEST_ITERATIONS} to {MOST_ITERATIONS:,}"
             raise UsageError(f"got {self.iterations}; {expected}", where="--iterations")
-        if self.seeds < 1:
-            raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
 
     @property
     def highest(self) -> float:

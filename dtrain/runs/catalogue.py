@@ -38,7 +38,7 @@ def check_run(runs_dir: Path, *, name: str | None) -> None:
     check_writable(nearest)
 
 
-def create_run(runs_dir: Path, *, name: str | None, stem: str, kind: Kind = "run") -> RunFolder:
+def create_run(runs_dir: Path, *, name: str | None, stem: str, kind: Kind = "run", **more: object) -> RunFolder:
     """Makes a new run folder, which no other process has, however many start at once.
 
     Args:
@@ -46,6 +46,7 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str, kind: Kind = "run
         name: The name of the run; None takes the first free ``<stem>-<n>``.
         stem: What an automatic name begins with, such as the name of the experiment file.
         kind: What the folder will hold.
+        more: What else its status should say.
 
     Raises:
         UsageError: The name cannot be that of a run.
@@ -61,13 +62,13 @@ def create_run(runs_dir: Path, *, name: str | None, stem: str, kind: Kind = "run
     except FileExistsError:
         raise EnvironmentProblem("got a file; expected a folder of runs", where=str(runs_dir)) from None
     if name is not None:
-        return make_folder(runs_dir / name, kind)
+        return make_folder(runs_dir / name, kind, **more)
     number = 1
     while True:
         free = f"{clean_stem(stem)}-{number}"
         if free not in present:
             with suppress(RunConflictError):
-                return make_folder(runs_dir / free, kind)
+                return make_folder(runs_dir / free, kind, **more)
         number += 1
 
 

@@ -209,12 +209,13 @@ def list_runs(runs_dir: Path, kinds: tuple[str, ...] = TRAINED) -> list[RunFolde
     return sorted(filter(moments.get, moments), key=lambda one: (moments[one], one.path.name))
 
 
-def make_folder(path: Path, kind: Kind = "run") -> RunFolder:
+def make_folder(path: Path, kind: Kind = "run", **more: object) -> RunFolder:
     """Makes a new run folder; `mkdir` decides between processes that want the same name.
 
     Args:
         path: Where.
         kind: What it will hold.
+        more: What else its status should say.
 
     Raises:
         RunConflictError: The name is taken.
@@ -226,7 +227,7 @@ def make_folder(path: Path, kind: Kind = "run") -> RunFolder:
     except FileExistsError:
         raise taken(path) from None
     try:
-        RunFolder(path).write_status("created", kind=kind)
+        RunFolder(path).write_status("created", kind=kind, **more)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise

@@ -17,7 +17,7 @@ from dtrain.experiment.config.yaml_reader import read_yaml
 from dtrain.experiment.config.yaml_writer import write_yaml
 from dtrain.experiment.spec import Experiment
 from dtrain.experiment.transfer import Transfer
-from dtrain.ground.errors import ResumeError, UsageError
+from dtrain.ground.errors import ResumeError
 from dtrain.ground.reading import reading
 from dtrain.reuse.base import build_base, read_outline
 from dtrain.reuse.cutting import check_inputs, check_reuse
@@ -54,9 +54,6 @@ class Request:
         controls: Whether to train the controls too.
         warnings: What the user should know of the task, once it is known that the base can be reused for it.
         digest: SHA-256 that the bytes of the base must have; empty where any will do.
-
-    Raises:
-        UsageError: There are no seeds.
     """
 
     base: Path
@@ -65,17 +62,15 @@ class Request:
     warnings: tuple[str, ...] = ()
     digest: str = ""
 
-    def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise UsageError(f"got {self.seeds}; expected at least 1", where="--seeds")
-
     def text(self, digest: str) -> str:
         """Returns the request as YAML text, for whoever goes on with the experiment.
 
         Args:
             digest: SHA-256 of the bytes of the base.
         """
-        asked = {"base": str(self.base), "digest": digest, "seeds": self.seeds, "controls": self.controls}
+        # a name within the folder of runs is as good from everywhere
+        base = self.base.absolute() if self.base.exists() else self.base
+        asked = {"base": str(base), "digest": digest, "seeds": self.seeds, "controls": self.controls}
         return "# What `dtrain transfer` was asked beside config.yaml.\n" + write_yaml(asked)
 
 
@@ -145,6 +140,7 @@ def find_source(experiment: Experiment, request: Request, workshop: Workshop) ->
         workshop: Reads the images and starts TensorFlow.
 
     Raises:
+        UsageError: There are not so many seeds.
         ResumeError: The base is another than it was.
         ConfigError: The task does not fit its data, or asks for another scaling than the base's.
         ModelFileError: The base is missing, unsafe, damaged or takes other images.

@@ -32,11 +32,13 @@ class RunOptions:
 
 
 def check_seeds(first: int, seeds: int) -> None:
-    """Refuses more seeds than there are from the first one on.
+    """Refuses no seeds, and more than there are from the first one on.
 
     Raises:
-        UsageError: The last of them would be too large.
+        UsageError: There are none, or the last of them would be too large.
     """
+    if seeds < 1:
+        raise UsageError(f"got {seeds}; expected at least 1", where="--seeds")
     if first + seeds > LARGEST_SEED + 1:
         message = f"got {seeds} seeds from {first}; expected none above {LARGEST_SEED}"
         raise UsageError(message, where="--seeds", hint="begin with a smaller seed")

@@ -16,6 +16,7 @@ from dtrain.runs.checkpoints import KEPT, Checkpoint, Circumstances, load_latest
 from dtrain.runs.folder import CONFIG, RunFolder
 from dtrain.runs.ownership import current_status, locked, true_status
 from dtrain.runs.results import RunResult, ended_under, read_result
+from dtrain.trials.diagnosis import divergence_explained
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.recording import epoch_lines
 from dtrain.trials.training import train
@@ -39,7 +40,10 @@ def train_cell(trial: Trial, workshop: Workshop, folder: RunFolder, *, allow_dri
     with locked(folder):
         status = current_status(folder)
         if status.state == "diverged":
-            raise DivergedError(status.reason)
+            from dtrain.engine.training import FIXES
+
+            with divergence_explained(trial.experiment, trial.data):
+                raise DivergedError(status.reason, hint=FIXES)
         if status.state == "completed":
             _drifts(ended_under(folder), trial.circumstances(workshop), folder, allowed=allow_drift)
             return read_result(folder)

@@ -70,8 +70,7 @@ def resume(
         work = _Work(request, options, observer)
         if kind == "transfer":
             return work.go_on_with_transfer(folder, status)
-        seeds = planned_seeds(folder)
-        return work.go_on(folder, status) if seeds is None else work.go_on_with_seeds(folder, seeds, status)
+        return work.go_on_with_seeds(folder, status) if kind == "seeds" else work.go_on(folder, status)
 
 
 @dataclass
@@ -102,12 +101,16 @@ class _Work:
         with can_be_resumed(folder, self.options):
             return go_on(trial, workshop, folder, start)
 
-    def go_on_with_seeds(self, parent: RunFolder, seeds: int, status: Status) -> SeedsResult:
+    def go_on_with_seeds(self, parent: RunFolder, status: Status) -> SeedsResult:
         """Goes on with every seed that has not ended."""
         if self.request.epochs is not None:
             hint = f"one seed can be: `dtrain resume {parent.path}/seed-... --epochs {self.request.epochs}`"
             raise UsageError("got a run of several seeds, which is not made longer", where="--epochs", hint=hint)
-        whole = parent.read_experiment()
+        whole, seeds = parent.read_experiment(), planned_seeds(parent)
+        if seeds is None:
+            _refuse_part(whole, parent, parent.path.parent)
+            hint = f"begin again: `dtrain run {parent.path / CONFIG} --seeds ...`"
+            raise ResumeError("does not say how many seeds it is to have", where=str(parent.path), hint=hint)
         _check_seeds(parent, _with_seeds(whole, seeds))
         if done := self._nothing_to_do(parent, status):
             self.observer.on_warning(done)

@@ -62,7 +62,7 @@ def run_seeds(experiment: Experiment, seeds: int, options: RunOptions, observer:
     check_run(options.runs_dir, name=options.name)
     workshop = Workshop(options, observer)
     first = prepare_trial(experiment, workshop)
-    parent = create_run(options.runs_dir, name=options.name, stem=options.stem, kind="seeds")
+    parent = create_run(options.runs_dir, name=options.name, stem=options.stem, kind="seeds", seeds=seeds)
     parent.write_config(dump_experiment(first.experiment))
     with can_be_resumed(parent, options), owned(parent, seeds=seeds):
         return train_seeds(first, seeds, workshop, parent)

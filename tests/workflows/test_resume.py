@@ -9,7 +9,8 @@ import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -397,6 +398,35 @@ def test_seeds_go_on_where_they_were(tmp_path: Path) -> None:
     for seed in (42, 43, 44):
         assert_equal_runs(tmp_path / "seeds" / f"seed-{seed}", tmp_path / "whole" / f"seed-{seed}")
     assert RunFolder(tmp_path / "seeds").read_status()["state"] == "completed"
+
+
+@pytest.fixture
+def young(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a run of two seeds that was stopped before any was trained."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dtrain.workflows.run.owned", Mock(side_effect=KeyboardInterrupt))
+        run_seeds(small(), 2, RunOptions(tmp_path, "young"), Listener())
+    return tmp_path / "young"
+
+
+def test_seeds_that_had_only_just_begun_are_not_taken_for_one_run(young: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtrain.workflows.resume.train_seeds", Mock(return_value="trained"))
+    assert cast(Any, resume(ResumeRequest("young"), RunOptions(young.parent), Listener())) == "trained"
+    assert RunFolder(young).read_status()["seeds"] == 2
+
+
+def test_seeds_whose_number_is_unknown_are_refused(young: Path) -> None:
+    RunFolder(young).write_status("interrupted")
+    assert f"begin again: `dtrain run {young / 'config.yaml'} --seeds" in refused(ResumeError, young)
+
+
+def test_where_all_seeds_had_diverged_already_the_fix_is_said_again(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError):
+        run_seeds(small(**WILD), 1, RunOptions(tmp_path, "wild"), Listener())
+    RunFolder(tmp_path / "wild").write_status("interrupted", seeds=1)
+    with pytest.raises(DivergedError) as caught:
+        resume(ResumeRequest("wild"), RunOptions(tmp_path), Listener())
+    assert "lower optimizer.learning_rate tenfold" in caught.value.problems[0].hint
 
 
 @pytest.fixture(scope="module")

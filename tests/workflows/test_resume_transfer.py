@@ -18,7 +18,7 @@ from dtrain.ground.errors import DtrainError, ModelFileError, ResumeError, Usage
 from dtrain.ground.signals import Stopped
 from dtrain.runs.folder import RunFolder
 from dtrain.studies.transfer_report import ARMS, TransferReport
-from dtrain.studies.transfer_source import Request
+from dtrain.studies.transfer_source import Request, read_request
 from dtrain.trials.recording import Recorder
 from dtrain.trials.request import RunOptions
 from dtrain.workflows.resume import ResumeRequest, resume
@@ -169,11 +169,14 @@ def test_a_base_that_is_gone_or_another_is_refused(cut: Path, base: Path, whole:
     assert_equal_experiments(go_on(cut), replace(whole, base="moved.h5"))
 
 
-def test_a_base_is_looked_for_where_it_was_given(
+def test_a_base_that_was_given_by_a_relative_path_is_found_from_elsewhere(
     cut: Path, base: Path, whole: TransferReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = RunFolder(cut)
+    request = replace(read_request(folder), base=Path(base.name))
     monkeypatch.chdir(base.parent)
-    with_base(cut, Path(base.name))
+    folder.write_study(request.text(request.digest))
+    monkeypatch.chdir(cut)
     assert_equal_experiments(go_on(cut), whole)
 
 

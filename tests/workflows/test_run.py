@@ -210,9 +210,11 @@ def test_a_seed_that_diverges_does_not_stop_the_others(tmp_path: Path, monkeypat
     assert alone.test.loss == result.runs[1].test.loss
 
 
-def test_there_are_no_seeds_beyond_32_bits(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected none above 4294967295"):
-        run_seeds(small(seed=2**32 - 1), 2, RunOptions(tmp_path), Listener())
+@pytest.mark.parametrize(("seeds", "expected"), [(2, "none above 4294967295"), (0, "at least 1"), (-1, "at least 1")])
+def test_numbers_of_seeds_that_leave_no_folder(seeds: int, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"expected {expected}"):
+        run_seeds(small(seed=2**32 - 1), seeds, RunOptions(tmp_path), Listener())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_taken_name_is_refused_before_anything_is_read(tmp_path: Path) -> None:

@@ -238,9 +238,9 @@ def test_reused_layers_that_always_diverge_end_the_command(base: Path, tmp_path:
     assert RunFolder(tmp_path / "one").read_status()["state"] == "diverged"
 
 
-def test_more_seeds_than_there_are() -> None:
+def test_there_is_at_least_one_seed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected at least 1"):
-        Request(Path("a.h5"), seeds=0)
+        transfer(TASK, Request(Path("a.h5"), seeds=0), RunOptions(tmp_path), Listener())
 
 
 def test_without_the_full_set_task_b_takes_the_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
