@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -25,7 +26,7 @@ from dtrain.statistics.policy import Outcome
 from dtrain.trials.request import RunOptions
 from dtrain.workflows.show import SeedsReport
 from tests.command_line import COMMANDS
-from tests.pages import ROOT, blocks, section
+from tests.pages import README, ROOT, blocks, section
 
 PAGE = ROOT / "docs" / "python.md"
 SMALLER = "training.epochs=5", 'training.epochs=2", "network=[16]", "training.engine=graph'
@@ -46,6 +47,11 @@ def test_importing_it_imports_nothing_slow() -> None:
 def test_every_function_and_every_error_is_at_the_door() -> None:
     failures = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, Exception)]
     assert [one for one in (*FUNCTIONS.values(), *failures) if one not in vars(dtrain).values()] == []
+
+
+def test_the_readme_names_the_commands_that_are_no_functions() -> None:
+    (named,) = re.findall(r"Every command but (.*?) is a function", README.read_text())
+    assert set(re.findall(r"`(\w+)`", named)) == COMMANDS.keys() - FUNCTIONS.keys()
 
 
 @pytest.mark.parametrize("command", FUNCTIONS)
@@ -119,6 +125,22 @@ def test_data_is_looked_for_where_the_command_line_looks(monkeypatch: pytest.Mon
     monkeypatch.setenv("DTRAIN_DATA_DIR", "/from/environment")
     assert cast(Any, dtrain.run("seed: 7")) == RunOptions(stem="text", data_dir=Path("/from/environment"))
     assert cast(Any, dtrain.run(seed=7, data_dir="/given")) == RunOptions(data_dir=Path("/given"))
+
+
+def test_a_tilde_is_the_home_folder_wherever_a_path_comes_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("dtrain.workflows.run.run", lambda experiment, options, observer: options)
+    monkeypatch.setattr("dtrain.workflows.transfer.transfer", lambda task, request, *_: request)
+    monkeypatch.setattr("dtrain.workflows.compare.compare", lambda *given: SimpleNamespace(warnings=(), given=given))
+    monkeypatch.setattr("dtrain.workflows.lr_find.lr_find", lambda *_, write, verify: write)
+    (tmp_path / "selu.yaml").write_text("activation: selu\n")
+    assert dtrain.load("~/selu.yaml") == SELU
+    runs, data = tmp_path / "runs", tmp_path / "data"
+    assert cast(Any, dtrain.run(runs_dir="~/runs", data_dir="~/data")) == RunOptions(runs, data_dir=data)
+    assert cast(Any, dtrain.transfer("~/a.h5")).base == tmp_path / "a.h5"
+    assert cast(Any, dtrain.lr_find(write="~/new.yaml")) == tmp_path / "new.yaml"
+    compared = cast(Any, dtrain.compare("a", "~/b", csv="~/a.csv", plot="~/a.png", runs_dir="~/runs")).given
+    assert compared == (runs, ["a", str(tmp_path / "b")], tmp_path / "a.csv", tmp_path / "a.png", None)
 
 
 class Listener(dtrain.RunObserver):

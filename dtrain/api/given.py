@@ -46,18 +46,23 @@ def written(config: Config, overrides: Sequence[str], changes: Mapping[str, obje
     if isinstance(config, Mapping):
         return None, [*as_overrides(config), *given]
     if isinstance(config, os.PathLike) or (isinstance(config, str) and "\n" not in config and ": " not in config):
-        return Path(config), given
+        return expanded(config), given
     return config, given
 
 
 def named(run: Any) -> Any:
     """Returns the name or path of a run, whether that is what was given or it was returned by a function."""
-    return run and os.fspath(getattr(run, "folder", run))
+    return run and os.path.expanduser(getattr(run, "folder", run))
+
+
+def expanded(where: Where) -> Path:
+    """Returns the path of a file or folder, which a shell would have expanded: ``~`` is the home folder."""
+    return Path(os.path.expanduser(where))
 
 
 def path_of(where: Where | None) -> Path | None:
     """Returns the path of a file or folder, where one was given."""
-    return Path(where) if where else None
+    return expanded(where) if where else None
 
 
 def options_of(
@@ -66,7 +71,8 @@ def options_of(
     """Returns where a run goes and what it trains on."""
     from dtrain.trials.request import RunOptions
 
-    return RunOptions(Path(runs_dir), name, stem, device, path_of(data_dir or os.environ.get(DATA_DIR) or None), advice)
+    where, images = expanded(runs_dir), path_of(data_dir or os.environ.get(DATA_DIR) or None)
+    return RunOptions(where, name, stem, device, images, advice)
 
 
 def _described(result: Result, form: Literal["text", "html"]) -> str:

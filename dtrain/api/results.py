@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dtrain.api.given import named, options_of, path_of, watched
+from dtrain.api.given import expanded, named, options_of, path_of, watched
 from dtrain.trials.observer import RunObserver
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def show(run: Run | None = None, *, runs_dir: Where = "runs") -> RunReport | See
     """Reads a run, the latest if it is None, also while it is still going on; or what `transfer` said."""
     from dtrain.workflows.show import show as work
 
-    return work(Path(runs_dir), named(run))
+    return work(expanded(runs_dir), named(run))
 
 
 def compare(
@@ -78,7 +77,7 @@ def compare(
     """Compares experiments, named or as they were returned, as `dtrain compare` does; warns of what its report does."""
     from dtrain.workflows.compare import compare as work
 
-    report = work(Path(runs_dir), [*map(named, runs)], path_of(csv), path_of(plot), worth and worth / 100)
+    report = work(expanded(runs_dir), [*map(named, runs)], path_of(csv), path_of(plot), worth and worth / 100)
     for warning in report.warnings:
         RunObserver().on_warning(warning)
     return report
