@@ -22,6 +22,5 @@ from dtrain.ground.errors import PartialFailure as PartialFailure
 from dtrain.ground.errors import ResumeError as ResumeError
 from dtrain.ground.errors import RunConflictError as RunConflictError
 from dtrain.ground.errors import UsageError as UsageError
+from dtrain.ground.version import __version__ as __version__
 from dtrain.trials.observer import RunObserver as RunObserver
-
-__version__ = "0.1.0"

@@ -79,15 +79,15 @@ def imported(path: Path) -> frozenset[str]:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            whole = {f"{node.module}.{alias.name}" for alias in node.names} & names
-            found.update(whole or {node.module or ""})
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            found.update(name if name in names else node.module or "" for name in whole)
     return frozenset(found)
 
 
 def imports() -> dict[str, set[str]]:
     """Returns which modules of `dtrain` each of them imports."""
     names = {dotted(one) for one in MODULES}
-    return {dotted(path): set(imported(path)) & names - {dotted(path), "dtrain"} for path in MODULES}
+    return {dotted(path): set(imported(path)) & names - {dotted(path)} for path in MODULES}
 
 
 def circles() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,16 @@ def test_every_test_and_benchmark_that_is_named_is_there(page: Path) -> None:
     modules = [f"{name.replace('.', '/')}" for name in re.findall(r"python -m (tests[\w.]+)", text)]
     missing = [one for one in modules if not ((ROOT / f"{one}.py").exists() or (ROOT / one / "__main__.py").exists())]
     assert missing + [one for one in re.findall(r"tests/[\w/]+\.\w+", text) if not (ROOT / one).exists()] == []
+
+
+def test_the_extras_groups_and_coverage_of_the_page_for_developers_are_those_of_the_project() -> None:
+    project, text = tomllib.loads((ROOT / "pyproject.toml").read_text()), (DOCS / "development.md").read_text()
+    extras, groups = re.findall(r"'\.\[([\w,]+)\]'", text), re.findall(r"pytest -m (\w+)", text)
+    markers = {one.partition(":")[0] for one in project["tool"]["pytest"]["ini_options"]["markers"]}
+    assert set(",".join(extras).split(",")) == set(project["project"]["optional-dependencies"])
+    assert set(groups) == markers and (ROOT / "constraints.txt").exists()
+    (promised,) = re.findall(r"at least (\d+)% of the lines", text)
+    assert f"--cov-fail-under={promised}" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_a_wrong_option_or_key_on_a_page_is_noticed() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dtrain.ground.errors import EnvironmentProblem, UsageError
+from dtrain.ground.version import __version__
 
 KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 """What a run must not inherit differently from the machine that it happens on."""
@@ -73,8 +74,6 @@ def start(device: str = "auto") -> Backend:
         import keras
         import tensorflow
     import numpy
-
-    from dtrain import __version__
 
     # neither compiling several epochs on purpose nor writing .h5, which a user asked for, is a reason to warn
     for name in ("tensorflow", "absl"):

@@ -2,4 +2,5 @@
 
 from dtrain.plots.backend import import_matplotlib
 
+# before any module of this room imports matplotlib itself
 import_matplotlib()

@@ -1,4 +1,4 @@
-"""The run folder: the only module that knows the files in it and how they are written."""
+"""The run folder: the files of a training and of its evaluation, and how they are written and read."""
 
 from __future__ import annotations
 

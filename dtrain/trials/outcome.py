@@ -13,8 +13,8 @@ from dtrain.ground.files import replace_file
 from dtrain.reuse.recorded import WEIGHTS, weights_digest
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import REUSE, RunResult, split_result
-from dtrain.trials.diagnosis import diagnosis, parts_apart
 from dtrain.trials.dropout_advice import dropout_advice
+from dtrain.trials.illness import diagnosis, parts_apart
 from dtrain.trials.trial import Trial
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dtrain.runs.checkpoints import KEPT, Checkpoint, Circumstances, load_latest
 from dtrain.runs.folder import CONFIG, RunFolder
 from dtrain.runs.ownership import current_status, locked, true_status
 from dtrain.runs.results import RunResult, ended_under, read_result
-from dtrain.trials.diagnosis import divergence_explained
+from dtrain.trials.illness import divergence_explained
 from dtrain.trials.observer import RunObserver
 from dtrain.trials.recording import epoch_lines
 from dtrain.trials.training import train

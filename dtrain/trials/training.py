@@ -13,7 +13,7 @@ from dtrain.runs.checkpoints import Checkpoint
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.results import RunResult
 from dtrain.trials.compiled import Compiled
-from dtrain.trials.diagnosis import divergence_explained
+from dtrain.trials.illness import divergence_explained
 from dtrain.trials.observer import Phases
 from dtrain.trials.outcome import Outcome
 from dtrain.trials.recording import Recorder

@@ -192,7 +192,7 @@ def test_row_92_other_versions_are_refused_also_where_all_that_began_has_ended(
 ) -> None:
     if not begun:
         shutil.rmtree(cut / "scratch" / "seed-42")
-    monkeypatch.setattr("dtrain.__version__", "0.0")
+    monkeypatch.setattr("dtrain.engine.backend.__version__", "0.0")
     with pytest.raises(ResumeError, match=r"cannot be gone on with exactly: dtrain is 0\.0") as caught:
         go_on(cut)
     assert "transfer/seed-42" in caught.value.problems[0].where

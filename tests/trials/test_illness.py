@@ -15,7 +15,7 @@ from dtrain.engine.evaluation import Evaluation
 from dtrain.experiment.dataset import Dataset
 from dtrain.experiment.spec import Experiment
 from dtrain.ground.errors import DivergedError
-from dtrain.trials.diagnosis import diagnosis, divergence_explained, parts_apart
+from dtrain.trials.illness import diagnosis, divergence_explained, parts_apart
 from dtrain.trials.request import RunOptions
 from dtrain.workflows.run import run, run_seeds
 from tests.workflows.test_run import Listener
