@@ -74,13 +74,13 @@ def verdict_on(trials: Sequence[Trial], chance: float) -> Verdict:
 
     Args:
         trials: The suggestion and its neighbours.
-        chance: The accuracy that shows that something was learnt.
+        chance: The accuracy up to which nothing may have been learnt; 0 where accuracy does not tell.
     """
     suggested = next(one for one in trials if one.multiple == 1)
     if suggested.diverged:
         count = f"{suggested.diverged} of {len(suggested.accuracies)} brief trainings"
         return Verdict(f"{count} at {suggested.learning_rate:.2g} diverged", tuple(trials), safe=False)
-    if all(accuracy <= chance for one in trials for accuracy in one.finite):
+    if chance and all(accuracy <= chance for one in trials for accuracy in one.finite):
         return Verdict("no verdict: at none of the rates do brief trainings learn more than chance", tuple(trials))
     rivals = [one for one in trials if one is not suggested and not one.diverged]
     policy = Policy(tuple((one.name, suggested.name) for one in rivals), "none", worth=WITHIN)

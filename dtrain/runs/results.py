@@ -64,10 +64,13 @@ class SplitResult:
     @property
     def at_chance(self) -> bool:
         """Whether nothing was learnt; not where the result does not say how frequent the classes are."""
-        if self.majority is None or self.accuracy > chance_accuracy(self.majority, self.images):
+        if self.majority is None or not 0 < self.majority < 1 or self.images < 1:
             return False
-        # a rare class that is found costs accuracy; one of k classes that is always named balances to 1 / k
-        return self.balanced_accuracy is None or math.isclose(1 / self.balanced_accuracy % 1, 0, abs_tol=1e-9)
+        if self.balanced_accuracy is None:
+            return self.accuracy <= chance_accuracy(self.majority, self.images)
+        # accuracy says little there; one of k classes that is always named balances to 1 / k
+        named = round(1 / self.balanced_accuracy) if self.balanced_accuracy > 0 else 0
+        return self.accuracy <= self.majority and named > 1 and math.isclose(named * self.balanced_accuracy, 1)
 
 
 def split_result(evaluation: Evaluation) -> SplitResult:

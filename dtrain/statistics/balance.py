@@ -31,11 +31,13 @@ def majority_share(labels: Labels) -> float:
 def chance_accuracy(majority: float, images: int) -> float:
     """Returns the accuracy that always naming the most frequent class exceeds in one of about 700 sets of images.
 
+    It is below 1: whatever gets all images right has learnt something.
+
     Args:
         majority: Share of that class among all images there are.
         images: How many are in a set.
     """
-    return majority + DEVIATIONS * math.sqrt(majority * (1 - majority) / images)
+    return min(majority + DEVIATIONS * math.sqrt(majority * (1 - majority) / images), 1 - 1 / images)
 
 
 def are_imbalanced(labels: Labels, classes: int) -> bool:

@@ -28,7 +28,7 @@ from dtrain.runs.catalogue import check_run, create_run
 from dtrain.runs.folder import RunFolder
 from dtrain.runs.ownership import true_status
 from dtrain.runs.status import RATES
-from dtrain.statistics.balance import chance_accuracy, majority_share
+from dtrain.statistics.balance import are_imbalanced, chance_accuracy, majority_share
 from dtrain.studies.rate_search import accuracies_at, rates_of, search_rates
 from dtrain.trials.observer import RunObserver, drawn_if_possible
 from dtrain.trials.request import RunOptions, check_seeds
@@ -209,8 +209,11 @@ def _verified(report: RateReport, trial: Trial, workshop: Workshop) -> RateRepor
         rate = multiple * report.suggestion
         workshop.observer.on_phase(f"training briefly at {rate:.2g} with {TRIAL_SEEDS} seeds")
         trials.append(BriefTrial(rate, multiple, accuracies_at(rate, trial, workshop, report.range.seeds)))
-    labels = trial.data.validation.labels
-    verdict = verdict_on(trials, chance_accuracy(majority_share(labels), len(labels)))
+    labels, classes = trial.data.validation.labels, len(trial.data.class_names)
+    # where classes are not equally frequent, accuracy does not tell whether anything was learnt
+    unequal = are_imbalanced(labels, classes)
+    chance = 0.0 if unequal else chance_accuracy(majority_share(labels), len(labels))
+    verdict = verdict_on(trials, chance)
     report = replace(report, trials=verdict.trials, verdict=verdict.words)
     return report if verdict.safe else replace(report, suggestion=None, reason=verdict.words, line="")
 

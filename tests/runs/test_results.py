@@ -10,9 +10,11 @@ from dtrain.statistics.balance import chance_accuracy
 from dtrain.statistics.intervals import wilson_interval
 
 
-def result(accuracy: float, majority: float | None = 0.1, balanced: float | None = None) -> SplitResult:
-    interval = wilson_interval(round(2000 * accuracy), 2000)
-    return SplitResult(0.5, accuracy, interval, 2000, majority=majority, balanced_accuracy=balanced)
+def result(
+    accuracy: float, majority: float | None = 0.1, balanced: float | None = None, images: int = 2000
+) -> SplitResult:
+    interval = wilson_interval(round(images * accuracy), images)
+    return SplitResult(0.5, accuracy, interval, images, majority=majority, balanced_accuracy=balanced)
 
 
 def test_guesses_hardly_ever_exceed_chance() -> None:
@@ -28,6 +30,11 @@ def test_guesses_hardly_ever_exceed_chance() -> None:
         (result(0.13), False),
         (result(0.1, majority=None), False),
         (result(0.97, majority=0.97, balanced=0.5), True),
+        (result(1.0, majority=0.97, balanced=1.0), False),
+        (result(0.0, majority=0.97, balanced=0.0), False),
+        (result(0.5, majority=7.0), False),
+        (result(0.5, majority=-1.0), False),
+        (result(1.0, images=4, majority=0.5), False),
         (result(0.9, majority=0.97, balanced=0.87), False),
         (result(0.6, majority=0.6, balanced=1 / 3), True),
     ],
