@@ -257,7 +257,6 @@ ROWS = (
         ),
         0.8920,
         last_images=True,
-        remark="outside by a hair; nothing in the setting explains it, and the same cycle agrees in G16",
     ),
     Row(
         "H7",
