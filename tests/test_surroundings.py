@@ -12,7 +12,8 @@ import pytest
 
 from dtrain.runs.folder import RunFolder
 
-SMALL = ["dataset.train_limit=320", "network=[4]", "schedule=constant", "training={epochs: 1, engine: graph}"]
+SMALL = ["dataset.train_limit=320", "network=[4]", "optimizer=adam", "schedule=constant"]
+SMALL += ["training={epochs: 1, engine: graph}"]
 FULL = "/dev/full"
 BEFORE_1980 = """
 import os, sys, time
