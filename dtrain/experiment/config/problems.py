@@ -192,6 +192,8 @@ def in_words(schema: Schema, *, plural: bool = False) -> str:
         return in_words(resolved(schema))
     if "enum" in schema:
         return f"one of {', '.join(map(repr, schema['enum']))}"
+    if "const" in schema:
+        return repr(schema["const"])
     if "items" in schema:
         return _listin_words(schema)
     bounds = [f"{word} {schema[bound]}" for bound, word in _BOUNDS.items() if bound in schema]

@@ -62,6 +62,7 @@ def test_places(text: str, where: str) -> None:
         ("training: {save: 3}", "got 3; expected a list, each one of 'keras', 'h5'"),
         ("dataset: 4", "got 4; expected a name or a mapping"),
         ("dataset: ''", "got ''; expected text that is not empty"),
+        ("training: {class_weight: auto}", "got 'auto'; expected 'balanced', or null"),
         ("dataset: {classes: [1]}", "got [1]; expected a list of 2 or more integers of at least 0, or null"),
         ("network: dense", "got 'dense' (a string); expected a list, or a mapping with kind 'dense', 'conv'"),
         ("network: {kind: dens}", "got 'dens'; expected one of 'dense', 'conv'; did you mean 'dense'?"),
